@@ -1,0 +1,131 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+/// Every target of ours is built alike: strict, and without warnings where `CI` says so.
+let swiftSettings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (ProcessInfo.processInfo.environment["CI"] == "true" ? [.unsafeFlags(["-warnings-as-errors"])] : [])
+
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "wharf",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "wharf", targets: ["wharf"]),
+        .executable(name: "wharf-demo-tools", targets: ["wharf-demo-tools"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // Bytes and values. No Foundation, so that a small stdio server stays small.
+        .target(name: "CPlatform"),
+        library("Core", ["CPlatform", nioCore, system]),
+        library("Terminal", ["Core", nioCore, system]),
+
+        // Shared by both halves.
+        library("DockerEngine", ["Core", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, system]),
+        library("OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
+
+        // Model Runner.
+        library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
+        library(
+            "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
+            resources: [.embedInCode("Resources/llama_server.py")]),
+        library(
+            "RunnerAPI",
+            [
+                "Core", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes, hummingbird,
+                logging, nioCore, nioHTTP1, serviceLifecycle, system,
+            ]),
+
+        // MCP Toolkit and Gateway.
+        library("MCP", ["Core", nioCore, nioPosix, system]),
+        library("Toolkit", ["Core", system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
+        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", logging, nioCore]),
+
+        // What a person types.
+        library(
+            "ModelCommands",
+            [
+                "Core", "DockerEngine", "Gateway", "Inference", "ModelStore", "OCI", "RunnerAPI", "Terminal", "Toolkit",
+                argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, serviceLifecycle, system,
+            ]),
+        library(
+            "MCPCommands",
+            [
+                "Core", "DockerEngine", "Gateway", "MCP", "Terminal", "Toolkit", argumentParser, asyncHTTPClient,
+                logging, nioCore, system,
+            ]),
+        .executableTarget(
+            name: "wharf",
+            dependencies: [
+                "Core", "CPlatform", "DockerEngine", "MCPCommands", "ModelCommands", "Terminal", argumentParser, logging,
+            ], swiftSettings: swiftSettings),
+
+        // The demonstration's MCP server: our own MCP module in a container built from nothing.
+        .executableTarget(
+            name: "wharf-demo-tools", dependencies: ["Core", "MCP", nioCore, system], swiftSettings: swiftSettings),
+
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Core", "MCP", asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore, nioPosix,
+                serviceLifecycle, subprocess, system,
+            ], swiftSettings: swiftSettings),
+        tests("CoreTests", ["Core", nioCore, system]),
+        tests("TerminalTests", ["Terminal", "Core"]),
+        tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, nioCore, system]),
+        tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("ModelStoreTests", ["ModelStore", "OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
+        tests(
+            "RunnerAPITests",
+            ["RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, hummingbird, logging, nioCore, system]),
+        tests("MCPTests", ["MCP", "Core", nioCore]),
+        tests("ToolkitTests", ["Toolkit", "Core", system]),
+        tests("GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore]),
+        tests("CommandTests", ["ModelCommands", "MCPCommands", "DockerEngine", "Terminal", "Core", argumentParser]),
+        tests(
+            "IntegrationTests",
+            ["Core", "DockerEngine", "ModelStore", "OCI", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system]),
+    ],
+    swiftLanguageModes: [.v6]
+)

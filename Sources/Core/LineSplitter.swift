@@ -1,0 +1,51 @@
+package import NIOCore
+
+/// Cuts a stream of bytes into lines, bounded: a peer that never sends a newline cannot fill the memory.
+package struct LineSplitter: Sendable {
+    package let maximumLength: Int
+    private var pending = ByteBuffer()
+    /// How many bytes of `pending` are known to hold no newline.
+    private var searched = 0
+
+    /// - Parameter maximumLength: bytes a line may have, its newline not counted.
+    package init(maximumLength: Int) { self.maximumLength = maximumLength }
+
+    /// Adds bytes and returns the lines they complete, without `\n` or `\r\n`.
+    ///
+    /// - Throws: `Failure(.resourceExhausted)` when a line is longer than allowed.
+    package mutating func append(_ bytes: ByteBuffer) throws -> [ByteBuffer] {
+        var bytes = bytes
+        pending.writeBuffer(&bytes)
+        var lines: [ByteBuffer] = []
+        while let length = newlineOffset() {
+            guard length <= maximumLength else { throw tooLong }
+            var line = pending.readSlice(length: length) ?? ByteBuffer()
+            pending.moveReaderIndex(forwardBy: 1)
+            searched = 0
+            if line.getInteger(at: line.writerIndex - 1, as: UInt8.self) == UInt8(ascii: "\r") {
+                line.moveWriterIndex(to: line.writerIndex - 1)
+            }
+            lines.append(line)
+        }
+        guard pending.readableBytes <= maximumLength else { throw tooLong }
+        pending.discardReadBytes()
+        return lines
+    }
+
+    /// What came after the last newline, at the end of the stream.
+    package mutating func finish() -> ByteBuffer? {
+        defer { pending.clear() }
+        return pending.readableBytes > 0 ? pending : nil
+    }
+
+    private var tooLong: Failure { Failure(.resourceExhausted, "a line is longer than \(ByteCount(maximumLength))") }
+
+    private mutating func newlineOffset() -> Int? {
+        let found = pending.readableBytesView.dropFirst(searched).firstIndex(of: UInt8(ascii: "\n"))
+        guard let found else {
+            searched = pending.readableBytes
+            return nil
+        }
+        return found - pending.readerIndex
+    }
+}

@@ -1,0 +1,64 @@
+package import NIOCore
+
+/// Server-sent events, as the WHATWG HTML standard defines the stream.
+package enum SSE {
+    package struct Event: Sendable, Hashable {
+        /// The event's name; nil where the stream names none (then it is a `message`).
+        package var name: String?
+        package var data: String
+        package var id: String?
+
+        package init(name: String? = nil, data: String, id: String? = nil) {
+            self.name = name
+            self.data = data
+            self.id = id
+        }
+    }
+
+    /// Bytes in, events out. Comments and `retry` are passed over; an unfinished event at the end is dropped.
+    package struct Parser: Sendable {
+        private var lines: LineSplitter
+        private let maximumEvent: Int
+        private var name: String?
+        private var data: [String] = []
+        private var size = 0
+        private var id: String?
+
+        /// - Parameter maximumEvent: bytes the data of one event may have.
+        package init(maximumEvent: Int = 16 << 20) {
+            self.maximumEvent = maximumEvent
+            lines = LineSplitter(maximumLength: maximumEvent)
+        }
+
+        package mutating func append(_ bytes: ByteBuffer) throws -> [Event] {
+            var events: [Event] = []
+            for line in try lines.append(bytes) {
+                if let event = try take(String(buffer: line)) { events.append(event) }
+            }
+            return events
+        }
+
+        private mutating func take(_ line: String) throws -> Event? {
+            if line.isEmpty {
+                defer { (name, data, size) = (nil, [], 0) }
+                return data.isEmpty ? nil : Event(name: name, data: data.joined(separator: "\n"), id: id)
+            }
+            let colon = line.firstIndex(of: ":")
+            let field = line[..<(colon ?? line.endIndex)]
+            var value = colon.map { line[line.index(after: $0)...] } ?? ""
+            if value.first == " " { value.removeFirst() }
+            switch field {
+            case "event": name = String(value)
+            case "data":
+                size += value.utf8.count + 1
+                guard size <= maximumEvent else {
+                    throw Failure(.resourceExhausted, "a server-sent event is larger than \(ByteCount(maximumEvent))")
+                }
+                data.append(String(value))
+            case "id": id = String(value)
+            default: break
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package import NIOCore
+internal import NIOPosix
+package import SystemPackage
+
+/// MCP over two file descriptors: a process's own stdin and stdout, or a pair of pipes.
+///
+/// Reads block on a thread of their own instead of switching the descriptors to non-blocking: that flag belongs to the
+/// open file, which a shell or a parent shares, and it does not exist for regular files.
+package struct StdioTransport: Transport {
+    private let input: SystemPackage.FileDescriptor
+    private let output: SystemPackage.FileDescriptor
+
+    package init(input: SystemPackage.FileDescriptor = .standardInput, output: SystemPackage.FileDescriptor = .standardOutput) {
+        self.input = input
+        self.output = output
+    }
+
+    package func connect<R: Sendable>(
+        _ body: (LineMessages<DescriptorInput>, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
+    ) async throws -> R {
+        // One thread waits in read, one in write: a client that stops reading must not stop us from hearing it.
+        let threads = NIOThreadPool(numberOfThreads: 2)
+        threads.start()
+        let source = try DescriptorInput(input, threads: threads)
+        let writer = DescriptorOutput(output, threads: threads)
+        do {
+            let result = try await body(LineMessages(source)) { try await writer.write(line: $0) }
+            source.wake()
+            try await threads.shutdownGracefully()
+            return result
+        } catch {
+            source.wake()
+            try? await threads.shutdownGracefully()
+            throw error
+        }
+    }
+}
+
+/// Whole lines to a descriptor, one after the other.
+private actor DescriptorOutput {
+    private let descriptor: SystemPackage.FileDescriptor
+    private let threads: NIOThreadPool
+    private var last: Task<Void, any Error>?
+
+    init(_ descriptor: SystemPackage.FileDescriptor, threads: NIOThreadPool) {
+        self.descriptor = descriptor
+        self.threads = threads
+    }
+
+    func write(line: ByteBuffer) async throws {
+        var bytes = line
+        bytes.writeString("\n")
+        let (previous, whole) = (last, bytes)
+        // Chained so that two lines never mix; a task, so that a cancelled sender cannot leave half a line behind.
+        let task = Task { [descriptor, threads] in
+            _ = await previous?.result
+            try await threads.runIfActive {
+                _ = try whole.withUnsafeReadableBytes { try descriptor.writeAll($0) }
+            }
+        }
+        last = task
+        try await task.value
+    }
+}

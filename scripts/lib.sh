@@ -1,0 +1,95 @@
+# Sourced by the other scripts; Bash 3.2, which macOS brings, is enough.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+build_folder=$root/.build
+env_folder=$root/.build-env
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+on_linux() { [ "$(uname -s)" = Linux ]; }
+
+now_ms() {
+    if [ -n "${EPOCHREALTIME:-}" ]; then
+        local micros=${EPOCHREALTIME/[.,]/}
+        echo $((micros / 1000))
+    else
+        perl -MTime::HiRes=time -e 'printf "%d\n", time * 1000'
+    fi
+}
+
+# The last lines of a log, indented, for an error message.
+log_tail() { [ -f "$1" ] && tail -n "${2:-8}" "$1" | sed 's/^/    /' >&2 || true; }
+
+sha256_of() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
+
+# Whether process $1 lives and has $2 in its command line: a pid file alone may name a stranger.
+process_is() {
+    [ -n "$1" ] && kill -0 "$1" 2>/dev/null && ps -p "$1" -o command= -ww 2>/dev/null | grep -qF -- "$2"
+}
+
+# Ends process $1 with TERM, after $2 seconds with KILL.
+end_process() {
+    local pid=$1 tries=$((${2:-10} * 20))
+    kill -TERM "$pid" 2>/dev/null || return 0
+    while kill -0 "$pid" 2>/dev/null; do
+        tries=$((tries - 1))
+        if [ "$tries" -le 0 ]; then kill -KILL "$pid" 2>/dev/null || true; return 0; fi
+        sleep 0.05
+    done
+}
+
+# Runs a command in a session of its own, so that Ctrl-C reaches our traps and not it; prints its pid.
+start_detached() {
+    local log=$1
+    shift
+    if have setsid; then setsid "$@" </dev/null >"$log" 2>&1 & else nohup "$@" </dev/null >"$log" 2>&1 & fi
+    echo $!
+}
+
+# A request to the engine at $1: engine_curl ENDPOINT PATH [curl's arguments].
+engine_curl() {
+    local endpoint=$1 path=$2
+    shift 2
+    case $endpoint in
+        unix://*) curl -sS --noproxy '*' --unix-socket "${endpoint#unix://}" "$@" "http://docker$path" ;;
+        tcp://* | http://*) curl -sS --noproxy '*' "$@" "http://${endpoint#*://}$path" ;;
+        *) say "DOCKER_HOST=$endpoint: only unix:// and tcp:// without TLS are understood here"; return 2 ;;
+    esac
+}
+
+engine_answers() { [ "$(engine_curl "$1" /_ping -m 3 2>/dev/null)" = OK ]; }
+
+# Prints the endpoint of an engine that runs already; DOCKER_HOST, when set, is the only candidate.
+running_engine() {
+    local endpoint
+    if [ -n "${DOCKER_HOST:-}" ]; then
+        engine_answers "$DOCKER_HOST" && echo "$DOCKER_HOST"
+        return
+    fi
+    for endpoint in /var/run/docker.sock "${XDG_RUNTIME_DIR:-/nonexistent}/docker.sock" "${HOME:-}/.docker/run/docker.sock"; do
+        if [ -S "$endpoint" ] && engine_answers "unix://$endpoint"; then echo "unix://$endpoint"; return; fi
+    done
+    return 1
+}
+
+# Prints the first Python that is new enough and can make virtual environments, by its real path (not a shim's).
+find_python() {
+    local candidate
+    for candidate in "${WHARF_PYTHON:-}" python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+        [ -n "$candidate" ] && have "$candidate" || continue
+        "$candidate" -c '
+import sys
+try:
+    import ensurepip, ssl, venv
+except ImportError:
+    sys.exit(1)
+if sys.version_info < (3, 10):
+    sys.exit(1)
+print(sys.executable)' 2>/dev/null && return
+    done
+    return 1
+}
+
+find_registry() { command -v docker-registry || command -v registry; }
