@@ -23,6 +23,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -58,11 +59,11 @@ let package = Package(
         // Bytes and values. No Foundation, so that a small stdio server stays small.
         .target(name: "CPlatform"),
         library("Core", ["CPlatform", nioCore, system]),
-        library("Terminal", ["Core", nioCore, system]),
+        library("Terminal", ["Core", "CPlatform", system]),
 
         // Shared by both halves.
-        library("DockerEngine", ["Core", asyncHTTPClient, nioCore, nioHTTP1, nioPosix, system]),
-        library("OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
+        library("DockerEngine", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
+        library("OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
 
         // Model Runner.
         library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
@@ -78,26 +79,29 @@ let package = Package(
 
         // MCP Toolkit and Gateway.
         library("MCP", ["Core", nioCore, nioPosix, system]),
-        library("Toolkit", ["Core", system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
-        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", logging, nioCore]),
+        library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
+        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", nioCore]),
 
         // What a person types.
+        library("Commands", ["Core", "DockerEngine", "Terminal", argumentParser, asyncHTTPClient, nioCore, system]),
         library(
             "ModelCommands",
             [
-                "Core", "DockerEngine", "Gateway", "Inference", "ModelStore", "OCI", "RunnerAPI", "Terminal", "Toolkit",
-                argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, serviceLifecycle, system,
+                "Commands", "Core", "CPlatform", "DockerEngine", "Gateway", "Inference", "MCP", "ModelStore", "OCI",
+                "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                serviceLifecycle, system,
             ]),
         library(
             "MCPCommands",
             [
-                "Core", "DockerEngine", "Gateway", "MCP", "Terminal", "Toolkit", argumentParser, asyncHTTPClient,
-                logging, nioCore, system,
+                "Commands", "Core", "DockerEngine", "Gateway", "MCP", "Terminal", "Toolkit", argumentParser,
+                asyncHTTPClient, logging, nioCore, unixSignals, system,
             ]),
         .executableTarget(
             name: "wharf",
             dependencies: [
-                "Core", "CPlatform", "DockerEngine", "MCPCommands", "ModelCommands", "Terminal", argumentParser, logging,
+                "Commands", "Core", "DockerEngine", "Inference", "MCPCommands", "ModelCommands", "Terminal", argumentParser,
+                logging, system,
             ], swiftSettings: swiftSettings),
 
         // The demonstration's MCP server: our own MCP module in a container built from nothing.
@@ -107,7 +111,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "MCP", asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore, nioPosix,
+                "Core", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore, nioPosix,
                 serviceLifecycle, subprocess, system,
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),
@@ -118,11 +122,14 @@ let package = Package(
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",
-            ["RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, hummingbird, logging, nioCore, system]),
+            ["RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird, logging, nioCore,
+                nioHTTP1, system]),
         tests("MCPTests", ["MCP", "Core", nioCore]),
-        tests("ToolkitTests", ["Toolkit", "Core", system]),
+        tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),
         tests("GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore]),
-        tests("CommandTests", ["ModelCommands", "MCPCommands", "DockerEngine", "Terminal", "Core", argumentParser]),
+        tests(
+            "CommandTests",
+            ["Commands", "ModelCommands", "MCPCommands", "DockerEngine", "Terminal", "Core", argumentParser, nioCore]),
         tests(
             "IntegrationTests",
             ["Core", "DockerEngine", "ModelStore", "OCI", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system]),

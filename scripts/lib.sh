@@ -1,5 +1,6 @@
 # Sourced by the other scripts; Bash 3.2, which macOS brings, is enough.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin  # where dockerd and iptables are, also for those who are not root
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 build_folder=$root/.build
@@ -24,16 +25,22 @@ log_tail() { [ -f "$1" ] && tail -n "${2:-8}" "$1" | sed 's/^/    /' >&2 || true
 
 sha256_of() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
 
+# A dead process whose parent has not noticed yet still takes signals; it does not count as alive.
+is_alive() {
+    kill -0 "$1" 2>/dev/null || return 1
+    case $(ps -p "$1" -o stat= 2>/dev/null) in "" | Z*) return 1 ;; esac
+}
+
 # Whether process $1 lives and has $2 in its command line: a pid file alone may name a stranger.
 process_is() {
-    [ -n "$1" ] && kill -0 "$1" 2>/dev/null && ps -p "$1" -o command= -ww 2>/dev/null | grep -qF -- "$2"
+    [ -n "$1" ] && is_alive "$1" && ps -p "$1" -o command= -ww 2>/dev/null | grep -qF -- "$2"
 }
 
 # Ends process $1 with TERM, after $2 seconds with KILL.
 end_process() {
     local pid=$1 tries=$((${2:-10} * 20))
     kill -TERM "$pid" 2>/dev/null || return 0
-    while kill -0 "$pid" 2>/dev/null; do
+    while is_alive "$pid"; do
         tries=$((tries - 1))
         if [ "$tries" -le 0 ]; then kill -KILL "$pid" 2>/dev/null || true; return 0; fi
         sleep 0.05

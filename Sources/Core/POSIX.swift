@@ -114,6 +114,8 @@ package enum POSIX {
         package var links: Int
         /// Seconds since 1970.
         package var modified: Int64
+        /// The fraction of that second.
+        package var modifiedNanoseconds: Int64
     }
 
     /// - Parameter following: whether a symbolic link is followed.
@@ -122,14 +124,15 @@ package enum POSIX {
         try call { path.withPlatformString { following ? stat($0, &info) : lstat($0, &info) } }
         let kind = info.st_mode & S_IFMT
         #if canImport(Darwin)
-            let modified = info.st_mtimespec.tv_sec
+            let modified = info.st_mtimespec
         #else
-            let modified = info.st_mtim.tv_sec
+            let modified = info.st_mtim
         #endif
         return Status(
             size: Int64(info.st_size), isDirectory: kind == S_IFDIR, isRegular: kind == S_IFREG,
             isSymbolicLink: kind == S_IFLNK, isSocket: kind == S_IFSOCK, mode: UInt16(info.st_mode & 0o7777),
-            inode: UInt64(info.st_ino), links: Int(info.st_nlink), modified: Int64(modified))
+            inode: UInt64(info.st_ino), links: Int(info.st_nlink),
+            modified: Int64(modified.tv_sec), modifiedNanoseconds: Int64(modified.tv_nsec))
     }
 
     package static var processID: Int32 { getpid() }

@@ -56,9 +56,15 @@ package final class Peer: Sendable {
     }
 
     /// Serves the other side until it closes.
-    package static func serve(over transport: some Transport, handler: any Handler) async throws {
+    ///
+    /// - Parameter onConnect: gets the peer before the first message is read.
+    package static func serve(
+        over transport: some Transport, handler: any Handler, onConnect: (Peer) -> Void = { _ in }
+    ) async throws {
         try await transport.connect { messages, send in
-            await Peer(handler: handler, send: send).receive(messages)
+            let peer = Peer(handler: handler, send: send)
+            onConnect(peer)
+            await peer.receive(messages)
         }
     }
 

@@ -25,7 +25,8 @@ package struct Digest: Hashable, Sendable {
             Self.isHex(text[text.index(after: colon)...].utf8, count: algorithm.length)
         else {
             throw Failure(
-                .invalidArgument, "\"\(text.prefix(100))\" is not a digest", advice: "Expected sha256: and 64 hex digits")
+                .invalidArgument, "\"\(text.prefix(100))\" is not a digest",
+                advice: "Expected sha256: and 64 hex digits")
         }
         self.algorithm = algorithm
         hex = String(text[text.index(after: colon)...])

@@ -1,4 +1,4 @@
-package import Core
+internal import Core
 package import NIOCore
 
 /// An image manifest: one configuration and the layers, with the bytes it came in, because its digest is theirs.
@@ -21,7 +21,9 @@ package struct Manifest: Hashable, Sendable {
             throw Failure(.corrupted, "the manifest is larger than \(ByteCount(Self.maximumBytes))")
         }
         let json: JSON
-        do { json = try JSON(parsing: raw) } catch { throw Failure(.corrupted, "the manifest is not JSON", cause: error) }
+        do { json = try JSON(parsing: raw) } catch {
+            throw Failure(.corrupted, "the manifest is not JSON", cause: error)
+        }
         mediaType = json["mediaType"]?.string ?? MediaType.manifest
         if json["manifests"] != nil || [MediaType.index, MediaType.dockerManifestList].contains(mediaType) {
             throw Failure(.unsupported, "this is an index of several images, not a model")

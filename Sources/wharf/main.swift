@@ -1,1 +1,16 @@
-print("placeholder")
+internal import Commands
+internal import Core
+internal import DockerEngine
+internal import Foundation
+internal import Inference
+internal import Logging
+internal import SystemPackage
+
+// Logs belong on stderr: stdout may carry a protocol or an answer.
+LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+
+let arguments = CommandLine.arguments
+if arguments.count > 1, arguments[1] == ChildTrampoline.subcommand {
+    ChildTrampoline.run(arguments: Array(arguments.dropFirst(2)))
+}
+exit(await Program.run(arguments))

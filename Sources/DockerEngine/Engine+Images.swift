@@ -1,0 +1,33 @@
+internal import AsyncHTTPClient
+package import Core
+internal import NIOCore
+internal import NIOHTTP1
+
+extension Engine {
+    package func imageExists(_ reference: String) async throws -> Bool {
+        do {
+            try await json(.GET, "/images/\(Self.escaped(reference))/json")
+            return true
+        } catch let failure as Failure where failure.code == .notFound { return false }
+    }
+
+    /// Pulls an image, anonymously.
+    ///
+    /// - Parameter progress: gets docker's progress objects as they come.
+    /// - Throws: also for an error that docker reports in the middle of the stream.
+    package func pullImage(_ reference: String, progress: @Sendable (JSON) async -> Void) async throws {
+        // Without a tag docker would pull every tag there is.
+        let hasTag = reference.contains("@") || (reference.split(separator: "/").last?.contains(":") ?? false)
+        let name = hasTag ? reference : reference + ":latest"
+        let response = try await send(
+            .POST, "/images/create?fromImage=\(Self.escaped(name))", timeout: .hours(2))
+        var lines = LineSplitter(maximumLength: 1 << 20)
+        for try await chunk in response.body {
+            for line in try lines.append(chunk) {
+                guard let message = try? JSON(parsing: line) else { continue }
+                if let error = message["error"]?.string { throw Failure(.unavailable, "Docker: \(error)") }
+                await progress(message)
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/// A command line under one of the plugins' names, taken apart: `docker-model --context x model ls`.
+package struct PluginInvocation: Sendable, Hashable {
+    /// The plugin's name, `model` or `mcp`.
+    package let name: String
+    package private(set) var globals = PluginGlobals()
+    /// What is the plugin's own.
+    package private(set) var arguments: [String] = []
+    package private(set) var isMetadataRequest = false
+
+    private static let names = ["docker-model": "model", "docker-mcp": "mcp"]
+    /// - Parameter arguments: with the program's name first.
+    /// - Returns: nil where the program's name is none of the plugins'.
+    package init?(arguments all: [String]) {
+        let program = all.first?.split(separator: "/").last.map(String.init) ?? ""
+        guard let name = Self.names[program] else { return nil }
+        self.name = name
+        var rest = all.dropFirst()
+        if rest.first == "docker-cli-plugin-metadata" {
+            isMetadataRequest = true
+            return
+        }
+        takeGlobals(&rest)
+        // `docker help model ls` arrives as `docker-model help model ls`.
+        let isHelp = rest.first == "help" && rest.dropFirst().first == name
+        if isHelp { rest = rest.dropFirst() }
+        if rest.first == name { rest = rest.dropFirst() }
+        self.arguments = (isHelp ? ["help"] : []) + Array(rest)
+    }
+
+    private mutating func takeGlobals(_ rest: inout ArraySlice<String>) {
+        while let flag = rest.first, flag.hasPrefix("-") {
+            if flag == "-D" || flag == "--debug" {
+                globals.isDebug = true
+            } else if flag == "--tls" || flag == "--tlsverify" {
+                // Read, so that they do not end up in the plugin's own arguments.
+            } else if let (name, value) = Self.attachedValue(flag), set(name, value) {
+                // `--context=x` and `-cx`.
+            } else if let value = rest.dropFirst().first, set(flag, value) {
+                rest = rest.dropFirst()
+            } else {
+                return
+            }
+            rest = rest.dropFirst()
+        }
+    }
+
+    /// - Returns: false for a flag that is none of docker's.
+    private mutating func set(_ flag: String, _ value: String) -> Bool {
+        switch flag {
+        case "--context", "-c": globals.context = value
+        case "--host", "-H": globals.host = value
+        case "--config": globals.configDirectory = value
+        case "--log-level", "-l": globals.logLevel = value
+        case "--tls", "--tlsverify", "--tlscacert", "--tlscert", "--tlskey", "--debug": break
+        default: return false
+        }
+        return true
+    }
+
+    private static func attachedValue(_ flag: String) -> (name: String, value: String)? {
+        if flag.hasPrefix("--") {
+            guard let equals = flag.firstIndex(of: "=") else { return nil }
+            return (String(flag[..<equals]), String(flag[flag.index(after: equals)...]))
+        }
+        guard flag.count > 2 else { return nil }
+        let value = flag.dropFirst(2)
+        return (String(flag.prefix(2)), String(value.first == "=" ? value.dropFirst() : value))
+    }
+}

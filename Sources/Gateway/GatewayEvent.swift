@@ -1,0 +1,11 @@
+/// What happens in a gateway, for whoever shows it to a person.
+package enum GatewayEvent: Sendable {
+    /// The container runs: its id, what it may use, and how long making and starting it took.
+    case started(server: String, container: String, limits: String, took: Duration)
+    case ready(server: String, tools: Int, took: Duration)
+    case failed(server: String, reason: String)
+    /// A line the server wrote on its stderr.
+    case log(server: String, line: String)
+    case called(server: String, tool: String, took: Duration, isError: Bool)
+    case removed(server: String, container: String)
+}

@@ -1,0 +1,41 @@
+internal import Core
+internal import NIOCore
+internal import Synchronization
+internal import SystemPackage
+
+extension LlamaServer {
+    /// Asks the program for its version; the answer is kept as long as the file stays the same.
+    package func status() async -> BackendStatus {
+        do {
+            guard let program = try locate() else { return .notInstalled(nil) }
+            return .running("\(name) \(try await VersionCache.shared.version(of: program, environment: processEnvironment))")
+        } catch { return .error(Failure.text(of: error)) }
+    }
+}
+
+/// What programs answered to `--version`, by file.
+private final class VersionCache: Sendable {
+    private struct Key: Hashable {
+        let program: FilePath
+        let inode: UInt64
+        let modified: Int64
+    }
+
+    static let shared = VersionCache()
+
+    private let known = Mutex<[Key: String]>([:])
+
+    func version(of program: FilePath, environment: [String: String]) async throws -> String {
+        let status = try POSIX.status(program)
+        let key = Key(program: program, inode: status.inode, modified: status.modified)
+        if let version = known.withLock({ $0[key] }) { return version }
+        let answer = try await Command(program, ["--version"], environment: environment).output(within: .seconds(20))
+        let line = answer.split(whereSeparator: \.isNewline).first { $0.hasPrefix("version:") }
+        let version = line.map { $0.dropFirst("version:".count).trimmingPrefix(while: { $0 == " " }) } ?? "(unknown version)"
+        known.withLock { known in
+            if known.count > 16 { known = [:] }
+            known[key] = String(version)
+        }
+        return String(version)
+    }
+}

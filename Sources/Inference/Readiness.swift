@@ -1,0 +1,41 @@
+internal import AsyncHTTPClient
+internal import Core
+internal import NIOCore
+internal import NIOHTTP1
+internal import SystemPackage
+
+/// Finds out within milliseconds that an engine has loaded its model.
+///
+/// The socket file is looked for first, which costs a system call; only then is `/health` asked.
+struct Readiness {
+    let client: HTTPClient
+    let socket: FilePath
+    let timeout: Duration
+
+    private static let firstPause = Duration.milliseconds(2)
+    private static let longestPause = Duration.milliseconds(25)
+
+    /// Returns when `/health` answers 200.
+    ///
+    /// - Throws: `.timedOut`; `CancellationError`.
+    func wait() async throws {
+        let start = ContinuousClock.now
+        var pause = Self.firstPause
+        while ContinuousClock.now - start < timeout {
+            if Files.exists(socket), await isHealthy() { return }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 3 / 2, Self.longestPause)
+        }
+        throw Failure(
+            .timedOut, "the engine has not loaded the model after \(timeout.components.seconds) s",
+            advice: "See the log; a smaller model or a smaller context loads faster.")
+    }
+
+    private func isHealthy() async -> Bool {
+        var request = HTTPClientRequest(url: UnixURL.text(socket: socket, path: "/health"))
+        request.headers.add(name: "host", value: "localhost")
+        guard let response = try? await client.execute(request, timeout: .seconds(5)) else { return false }
+        _ = try? await response.body.collect(upTo: 64 << 10)
+        return response.status == .ok
+    }
+}

@@ -1,0 +1,65 @@
+internal import AsyncHTTPClient
+internal import Commands
+internal import Core
+internal import NIOCore
+internal import NIOHTTP1
+internal import Terminal
+
+/// Pulls and pushes through the runner, with its progress shown.
+enum ModelTransfer {
+    static func pull(_ model: String, with client: RunnerClient, quiet: Bool = false) async throws {
+        let body: JSON = ["from": .string(model)]
+        try await transfer(
+            "/models/create", body: body, client: client,
+            board: ProgressBoard(progressOutput(quiet), verb: "Downloading", doneText: "Pull complete"), quiet: quiet)
+    }
+
+    static func push(_ model: String, with client: RunnerClient) async throws {
+        try await transfer(
+            "/models/\(model.pathEncoded)/push", body: [:], client: client,
+            board: ProgressBoard(progressOutput(false), verb: "Uploading", doneText: "Push complete"), quiet: false)
+    }
+
+    /// Where an answer on stdout follows, progress belongs on stderr.
+    private static func progressOutput(_ quiet: Bool) -> Console.Output {
+        let console = CommandContext.current.console
+        return quiet ? console.err : console.out
+    }
+
+    /// One JSON object a line: progress, then success or an error.
+    private static func transfer(
+        _ path: String, body: JSON, client: RunnerClient, board: ProgressBoard, quiet: Bool
+    ) async throws {
+        var board = board
+        let response = try await client.send(
+            .POST, path, body: body.bytes, headers: [("accept", "application/json")])
+        var lines = LineSplitter(maximumLength: 1 << 20)
+        var succeeded = false
+        for try await chunk in response.body {
+            for line in try lines.append(chunk) where line.readableBytes > 0 {
+                guard let message = try? JSON(parsing: line), let type = message["type"]?.string else {
+                    throw Failure(
+                        .corrupted,
+                        "unexpected response from server (not valid progress data): \(String(buffer: line).prefix(4096))")
+                }
+                let text = message["message"]?.string ?? ""
+                switch type {
+                case "progress":
+                    guard let layer = message["layer"], let id = layer["id"]?.string else { continue }
+                    let shown = id.split(separator: ":").last.map(String.init) ?? id
+                    board.update(
+                        shown, current: Int64(layer["current"]?.int ?? 0), total: Int64(layer["size"]?.int ?? 0))
+                case "success":
+                    succeeded = true
+                    progressOutput(quiet).print(text)
+                case "warning": CommandContext.current.console.err.print("warning: \(text)")
+                case "error": throw Failure(.internalError, text)
+                default: continue
+                }
+            }
+        }
+        guard succeeded else {
+            throw Failure(.unavailable, "the runner ended the transfer without saying how it went", advice: "Try again.")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+internal import ArgumentParser
+internal import Commands
+internal import Core
+internal import NIOHTTP1
+internal import Terminal
+
+struct Remove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rm", abstract: "Remove models from this machine", usage: "docker model rm [OPTIONS] MODEL [MODEL...]")
+
+    @Flag(name: .shortAndLong, help: "Remove a model given by its ID with all its tags.") var force = false
+    @Argument(help: "The models.") var models: [String]
+
+    func run() async throws {
+        let out = CommandContext.current.console.out
+        try await RunnerClient.with { client in
+            for model in models {
+                let removals: JSON
+                do {
+                    removals = try await client.json(.DELETE, "/models/\(model.pathEncoded)?force=\(force)")
+                } catch let failure as Failure where failure.code == .notFound {
+                    throw Failure(.notFound, "no such model: \(model)", advice: "`docker model ls` lists the models here.")
+                }
+                for removal in removals.array ?? [] {
+                    if let tag = removal["Untagged"]?.string { out.print("Untagged: \(tag)") }
+                    if let id = removal["Deleted"]?.string { out.print("Deleted: \(id)") }
+                }
+            }
+        }
+    }
+}
+
+struct Inspect: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what is known of a model, as JSON", usage: "docker model inspect MODEL")
+
+    @Argument(help: "The model.") var model: String
+
+    func run() async throws {
+        try await RunnerClient.with { client in
+            let json = try await client.json(.GET, "/models/\(model.pathEncoded)")
+            CommandContext.current.console.out.print(json.text(indent: 4))
+        }
+    }
+}

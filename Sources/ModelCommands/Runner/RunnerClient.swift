@@ -1,0 +1,105 @@
+internal import AsyncHTTPClient
+internal import Commands
+internal import Core
+internal import DockerEngine
+internal import NIOCore
+internal import NIOHTTP1
+
+/// The commands' side of the runner's HTTP API.
+struct RunnerClient: Sendable {
+    let http: HTTPClient
+    let endpoint: RunnerEndpoint
+
+    /// Answers that are no streams are not read further than this.
+    static let maximumAnswer = 64 << 20
+
+    /// Finds the runner, starting our daemon where none answers, and runs `body` with it.
+    static func with<R: Sendable>(_ body: @Sendable (RunnerClient) async throws -> R) async throws -> R {
+        let context = CommandContext.current
+        return try await withHTTPClient { http in
+            if let found = await RunnerEndpoint.find(context.paths, http) {
+                return try await body(RunnerClient(http: http, endpoint: found))
+            }
+            return try await body(RunnerClient(http: http, endpoint: DaemonStart(context: context, http: http).start()))
+        }
+    }
+
+    /// Sends a request and returns the answer's head; the body is still to be read.
+    ///
+    /// - Throws: `.unavailable` when nobody answers; the answer's own error for any status from 400 on.
+    func send(
+        _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, headers: [(String, String)] = [],
+        timeout: TimeAmount = .hours(24)
+    ) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: endpoint.base + path)
+        request.method = method
+        request.headers.add(name: "host", value: hostHeader)
+        request.headers.add(name: "user-agent", value: "docker-model-cli/\(WharfVersion.current)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body {
+            request.body = .bytes(body)
+            request.headers.replaceOrAdd(name: "content-type", value: "application/json")
+        }
+        let response: HTTPClientResponse
+        do {
+            response = try await http.execute(request, timeout: timeout)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw Failure(
+                .unavailable, "Docker Model Runner is not running", cause: error,
+                advice: "Start it with `wharf serve`, or check MODEL_RUNNER_HOST.")
+        }
+        if response.status.code >= 400 { throw try await failure(of: response) }
+        return response
+    }
+
+    func json(_ method: HTTPMethod, _ path: String, body: JSON? = nil) async throws -> JSON {
+        let response = try await send(method, path, body: body?.bytes)
+        let bytes = try await response.body.collect(upTo: Self.maximumAnswer)
+        return bytes.readableBytes == 0 ? .null : try JSON(parsing: bytes)
+    }
+
+    private var hostHeader: String {
+        guard endpoint.base.hasPrefix("http://") else { return "localhost" }
+        return String(endpoint.base.dropFirst(7).prefix { $0 != "/" })
+    }
+
+    /// The error an answer tells: OpenAI's shape, or the text of the management API.
+    private func failure(of response: HTTPClientResponse) async throws -> Failure {
+        let bytes = (try? await response.body.collect(upTo: 1 << 20)) ?? ByteBuffer()
+        let text = String(buffer: bytes)
+        let json = try? JSON(parsing: bytes)
+        let message =
+            json?["error"]?["message"]?.string ?? json?["error"]?.string ?? json?["message"]?.string
+            ?? (text.isEmpty ? "the runner answered \(response.status)" : String(text.prefix(4096)))
+        let code: Failure.Code =
+            switch response.status.code {
+            case 400: .invalidArgument
+            case 401: .unauthorized
+            case 403: .forbidden
+            case 404: .notFound
+            case 409: .conflict
+            case 412: .failedPrecondition
+            case 413, 507: .resourceExhausted
+            case 422: .unsupported
+            case 503: .unavailable
+            default: .internalError
+            }
+        return Failure(code, String(message.trimmingPrefix(while: \.isWhitespace)).trimmedEnd)
+    }
+}
+
+extension String {
+    var trimmedEnd: String {
+        var text = self[...]
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+
+    /// For a path segment that may hold slashes and colons of its own.
+    var pathEncoded: String {
+        split(separator: "/", omittingEmptySubsequences: false).map { RunnerEndpoint.percentEncoded(String($0)) }
+            .joined(separator: "/")
+    }
+}

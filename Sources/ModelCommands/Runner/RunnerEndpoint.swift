@@ -1,0 +1,69 @@
+internal import AsyncHTTPClient
+internal import Commands
+internal import Core
+internal import NIOCore
+internal import NIOHTTP1
+internal import SystemPackage
+
+/// Where a runner is reached: a URL somebody named, or our own daemon's socket or port.
+struct RunnerEndpoint: Sendable, Equatable {
+    enum Kind: Sendable, Equatable {
+        /// `MODEL_RUNNER_HOST` names it; it is not ours to start.
+        case named
+        /// A daemon on this machine, which may be started.
+        case local
+    }
+
+    let kind: Kind
+    /// The start of every URL, without a slash at its end.
+    let base: String
+
+    static let defaultPort = 12434
+
+    static func named(_ paths: Paths) -> RunnerEndpoint? {
+        guard var host = paths.setting("MODEL_RUNNER_HOST") else { return nil }
+        if !host.contains("://") { host = "http://\(host)" }
+        while host.hasSuffix("/") { host.removeLast() }
+        return RunnerEndpoint(kind: .named, base: host)
+    }
+
+    static func socket(_ paths: Paths) -> RunnerEndpoint {
+        RunnerEndpoint(kind: .local, base: "http+unix://\(percentEncoded(paths.modelRunnerSocket.string))")
+    }
+
+    static func port(_ paths: Paths) -> RunnerEndpoint {
+        RunnerEndpoint(kind: .local, base: "http://127.0.0.1:\(portNumber(paths))")
+    }
+
+    static func portNumber(_ paths: Paths) -> Int {
+        paths.setting("MODEL_RUNNER_PORT").flatMap { Int($0) } ?? defaultPort
+    }
+
+    /// A runner that answers now: the named one, our socket, then the port.
+    ///
+    /// - Returns: nil when none does; a named one is returned unasked.
+    static func find(_ paths: Paths, _ http: HTTPClient) async -> RunnerEndpoint? {
+        if let named = named(paths) { return named }
+        for endpoint in [socket(paths), port(paths)] where await endpoint.answers(http) { return endpoint }
+        return nil
+    }
+
+    /// Whether a model runner answers there, and not some other server.
+    func answers(_ http: HTTPClient) async -> Bool {
+        var request = HTTPClientRequest(url: "\(base)/")
+        request.headers.add(name: "host", value: "localhost")
+        guard let response = try? await http.execute(request, timeout: .seconds(2)),
+            let body = try? await response.body.collect(upTo: 4096)
+        else { return false }
+        return response.status == .ok && String(buffer: body).contains("Model Runner is running")
+    }
+
+    static func percentEncoded(_ path: String) -> String {
+        path.utf8.map { byte in
+            let plain =
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 45
+                || byte == 46 || byte == 95
+            return plain ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }.joined()
+    }
+}

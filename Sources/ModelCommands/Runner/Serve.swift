@@ -1,0 +1,86 @@
+package import ArgumentParser
+internal import Commands
+internal import Core
+internal import DockerEngine
+internal import Inference
+internal import Logging
+internal import ModelStore
+internal import NIOCore
+internal import NIOPosix
+internal import OCI
+internal import RunnerAPI
+internal import SystemPackage
+internal import Terminal
+
+/// The runner daemon in the foreground.
+package struct Serve: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        abstract: "Serve models on a Unix socket and a TCP port",
+        discussion: """
+            Loopback only, unless --host says otherwise. SIGTERM or Ctrl-C stop it, after the answers under way.
+            The docker model commands start it by themselves when none runs; it then stops when it has been idle.
+            """)
+
+    @Option(help: ArgumentHelp("The Unix socket. (default: in ~/.docker/model-runner)", valueName: "path"))
+    var socket: String?
+    @Option(help: "The TCP port; 0 for none. (default: MODEL_RUNNER_PORT or 12434)") var port: Int?
+    @Option(help: "The address to listen on.") var host = "127.0.0.1"
+    @Option(help: ArgumentHelp("Where models are kept. (default: MODELS_PATH or ~/.docker/models)", valueName: "folder"))
+    var modelsPath: String?
+    @Flag(help: .hidden) var stopWhenIdle = false
+
+    package init() {}
+
+    package func validate() throws {
+        if let port, !(0...65535).contains(port) { throw ValidationError("--port must be between 0 and 65535") }
+    }
+
+    package func run() async throws {
+        let context = CommandContext.current
+        var logger = Logger(label: "wharf")
+        logger.logLevel = context.paths.setting("LOG_LEVEL").flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .info
+        let port = port ?? RunnerEndpoint.portNumber(context.paths)
+        let socket = socket.map { FilePath($0) } ?? context.paths.modelRunnerSocket
+        var configuration = RunnerServer.Configuration(
+            socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current, handlesSignals: true,
+            scheduler: .init(policy: .init(trampoline: context.program)),
+            onListening: { address in context.console.err.print("listening on \(Self.describe(address))") })
+        if stopWhenIdle {
+            configuration.idleExit = Self.idleLimit
+            // Started unasked, it must not fail for a port that somebody else uses: the socket is enough.
+            if let port = configuration.port, await !isFree(port) {
+                context.console.err.print("port \(port) on \(host) is in use; serving on the socket only")
+                configuration.port = nil
+            }
+        }
+        let models = modelsPath.map { FilePath($0) } ?? context.paths.models
+        let (configured, log) = (configuration, logger)
+        try await withHTTPClient(Registry.clientConfiguration) { http in
+            let registry = Registry(
+                client: http, environment: context.paths, userAgent: "docker-model-runner/\(WharfVersion.current)")
+            try await RunnerServer(
+                configuration: configured, store: ModelStore(root: models), registry: registry,
+                backends: [LlamaServer(paths: context.paths)], installer: EngineInstaller(paths: context.paths), logger: log
+            ).run()
+        }
+    }
+
+    /// How long a daemon that a command started stays without being asked for anything.
+    private static let idleLimit = Duration.seconds(15 * 60)
+
+    private func isFree(_ port: Int) async -> Bool {
+        guard let channel = try? await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: host, port: port).get()
+        else { return false }
+        try? await channel.close()
+        return true
+    }
+
+    private static func describe(_ address: RunnerServer.Address) -> String {
+        switch address {
+        case .unix(let path): path.string
+        case .tcp(let host, let port): "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        }
+    }
+}

@@ -1,0 +1,65 @@
+internal import Core
+internal import OCI
+package import SystemPackage
+
+/// A model's files laid out for an engine.
+package struct Bundle: Hashable, Sendable {
+    /// The GGUF file, or the first of several.
+    package let weights: FilePath
+    package let chatTemplate: FilePath?
+    package let multimodalProjector: FilePath?
+}
+
+extension ModelStore {
+    func bundlePath(_ id: Digest) -> FilePath {
+        root.appending("bundles").appending(id.algorithm.rawValue).appending(id.hex)
+    }
+
+    /// Lays a model's files out as hard links below `bundles/`, or finds them laid out.
+    ///
+    /// - Throws: `.notFound` when the model has been removed; `.corrupted` for file names that leave the folder or
+    ///   blobs that are missing; `.unsupported` when none of its files is GGUF.
+    package func bundle(for model: Model) throws -> Bundle {
+        let plan = try BundlePlan(model)
+        let folder = bundlePath(model.id)
+        if isCurrent(plan, in: folder) { return plan.bundle(in: folder) }
+        // Under the lock, so that nobody removes the blobs between looking and linking.
+        return try change { index in
+            guard index.entry(with: model.id) != nil else { throw Self.notFound(model.tags.first ?? model.id.short) }
+            if !isCurrent(plan, in: folder) { try build(plan, model, in: folder) }
+            return plan.bundle(in: folder)
+        }
+    }
+
+    private func isCurrent(_ plan: BundlePlan, in folder: FilePath) -> Bool {
+        Files.exists(folder.appending("config.json"))
+            && plan.files.allSatisfy { file in
+                guard let link = try? POSIX.status(plan.path(file, in: folder), following: false) else { return false }
+                return link.isRegular && link.inode == (try? POSIX.status(blobs.path(of: file.blob.digest)))?.inode
+            }
+    }
+
+    private func build(_ plan: BundlePlan, _ model: Model, in folder: FilePath) throws {
+        let parent = folder.removingLastComponent()
+        try Files.makeDirectory(parent)
+        let temporary = parent.appending(".\(model.id.short).\(Files.unique()).tmp")
+        do {
+            for file in plan.files {
+                let path = plan.path(file, in: temporary)
+                try Files.makeDirectory(path.removingLastComponent())
+                guard blobs.contains(file.blob.digest, size: file.blob.size) else {
+                    throw Failure(
+                        .corrupted, "the file \(file.blob.digest) of \(model.tags.first ?? model.id.short) is missing",
+                        advice: "Pull the model again")
+                }
+                try Files.wrap("cannot link \(path)") { try POSIX.link(blobs.path(of: file.blob.digest), to: path) }
+            }
+            try Files.write(model.config.json.bytes, to: temporary.appending("config.json"))
+            try Files.remove(folder)
+            try Files.wrap("cannot put \(folder) in place") { try POSIX.rename(temporary, to: folder) }
+        } catch {
+            try? Files.remove(temporary)
+            throw error
+        }
+    }
+}

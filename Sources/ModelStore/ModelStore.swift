@@ -1,0 +1,162 @@
+internal import Core
+internal import NIOCore
+internal import OCI
+internal import Synchronization
+package import SystemPackage
+
+/// The models on this machine, in the folder layout Docker Model Runner uses, so that both can share it.
+///
+/// Several processes may use one folder: the index is changed under a lock and read again when it has changed.
+package final class ModelStore: Sendable {
+    package let root: FilePath
+    let blobs: BlobStore
+    let manifests: BlobStore
+    private let cache = Mutex(Cache())
+
+    private struct Cache {
+        var stamp: Stamp?
+        var index = StoreIndex()
+        /// Manifests and configurations never change under their digest.
+        var contents: [Digest: (manifest: Manifest, config: ModelConfig)] = [:]
+    }
+
+    /// What of a file changes when it is written anew.
+    private struct Stamp: Equatable {
+        let inode: UInt64
+        let size, modified, nanoseconds: Int64
+
+        init(_ status: POSIX.Status) {
+            (inode, size) = (status.inode, status.size)
+            (modified, nanoseconds) = (status.modified, status.modifiedNanoseconds)
+        }
+    }
+
+    /// Opens a store, and makes it where there is none.
+    ///
+    /// - Throws: `.unsupported` when a newer or unknown kind of store is there.
+    package init(root: FilePath) throws {
+        self.root = root
+        blobs = BlobStore(root: root)
+        manifests = BlobStore(root: root, folder: "manifests")
+        try Files.makeDirectory(root)
+        let layout = root.appending("layout.json")
+        if Files.exists(layout) {
+            let version = (try? JSON(parsing: Files.read(layout, limit: 64 << 10)))?["version"]?.string
+            guard version == Self.layoutVersion else {
+                throw Failure(
+                    .unsupported,
+                    "the model store \(root) has the layout \(version ?? "of something else"), not \(Self.layoutVersion)",
+                    advice: "Use another folder with MODELS_PATH or --models-path")
+            }
+        } else {
+            let document: JSON = ["version": .string(Self.layoutVersion)]
+            try Files.write(document.bytes, to: layout)
+        }
+        sweep()
+    }
+
+    private static let layoutVersion = "1.0.0"
+
+    /// All models, in the order they came. One whose files are damaged is left out; asking for it by name tells why.
+    package func models() throws -> [Model] {
+        try index().entries.compactMap { try? model($0) }
+    }
+
+    /// The model a tag, a digest or an id (12 or 64 digits) stands for.
+    ///
+    /// - Parameter partial: whether the last part of a name is enough.
+    /// - Throws: `.notFound`; `.invalidArgument` for what is no name; `.corrupted` when its files are damaged.
+    package func model(named name: String, partial: Bool = true) throws -> Model {
+        let index = try index()
+        let reference = try ModelReference(parsing: name)
+        guard let entry = index.entry(for: reference) ?? (partial ? index.entry(partial: name) : nil) else {
+            throw Self.notFound(name)
+        }
+        return try model(entry)
+    }
+
+    static func notFound(_ name: String) -> Failure {
+        Failure(.notFound, "model not found: \(name)", advice: "List the models there are with: docker model ls")
+    }
+
+    func model(_ entry: StoreIndex.Entry) throws -> Model {
+        let known = cache.withLock { $0.contents[entry.id] }
+        let contents = try known ?? load(entry)
+        return Model(id: entry.id, tags: entry.tags, manifest: contents.manifest, config: contents.config)
+    }
+
+    private func load(_ entry: StoreIndex.Entry) throws -> (manifest: Manifest, config: ModelConfig) {
+        do {
+            let manifest = try Manifest(parsing: manifests.read(entry.id))
+            let config = try ModelConfig(parsing: blobs.read(manifest.config.digest)).completed(from: manifest)
+            cache.withLock { $0.contents[entry.id] = (manifest, config) }
+            return (manifest, config)
+        } catch let failure as Failure {
+            throw Failure(
+                .corrupted, "the stored model \(entry.tags.first ?? entry.id.short) is damaged", cause: failure,
+                advice: "Remove it with docker model rm and pull it again")
+        }
+    }
+
+    /// The index as it is now.
+    func index() throws -> StoreIndex {
+        let stamp = (try? POSIX.status(indexPath)).map { Stamp($0) }
+        let known = cache.withLock { $0.stamp == stamp ? $0.index : nil }
+        return try known ?? readIndex()
+    }
+
+    private func readIndex() throws -> StoreIndex {
+        // The stamp is taken first: a change in between makes it old, and the next look reads again.
+        guard let status = try? POSIX.status(indexPath) else {
+            remember(StoreIndex(), nil)
+            return StoreIndex()
+        }
+        do {
+            let index = try StoreIndex(parsing: try Files.read(indexPath, limit: 64 << 20))
+            remember(index, Stamp(status))
+            return index
+        } catch let failure as Failure where failure.code != .notFound {
+            throw Failure(
+                .corrupted, "cannot understand \(indexPath)", cause: failure,
+                advice: "Move it away to start with an empty list; the models' files stay")
+        }
+    }
+
+    private func remember(_ index: StoreIndex, _ stamp: Stamp?) {
+        cache.withLock { cache in
+            cache.index = index
+            cache.stamp = stamp
+            let ids = Set(index.entries.map(\.id))
+            cache.contents = cache.contents.filter { ids.contains($0.key) }
+        }
+    }
+
+    private var indexPath: FilePath { root.appending("models.json") }
+
+    /// Changes the index while nobody else can, in this process or another; writes it last and only if it changed.
+    ///
+    /// For short work only: it waits for the lock without giving its thread away.
+    func change<R>(_ body: (inout StoreIndex) throws -> R) throws -> R {
+        let lock = try FileLock.acquire(root.appending(".wharf.lock"))
+        defer { withExtendedLifetime(lock) {} }
+        let before = try readIndex()
+        var index = before
+        let result = try body(&index)
+        if index != before {
+            try Files.write(index.bytes, to: indexPath)
+            remember(index, (try? POSIX.status(indexPath)).map { Stamp($0) })
+        }
+        return result
+    }
+
+    /// Removes what downloads that died more than a week ago left behind.
+    private func sweep() {
+        let folder = blobs.folder.appending("sha256")
+        for name in (try? POSIX.list(folder)) ?? [] where name.hasSuffix(".incomplete") {
+            guard let status = try? POSIX.status(folder.appending(name)),
+                status.modified < Timestamp.now.seconds - 7 * 86400
+            else { continue }
+            try? POSIX.removeFile(folder.appending(name))
+        }
+    }
+}

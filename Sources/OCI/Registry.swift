@@ -1,0 +1,85 @@
+package import AsyncHTTPClient
+package import Core
+internal import NIOCore
+internal import NIOHTTP1
+
+/// A client of the OCI distribution API, for any registry a reference names.
+package struct Registry: Sendable {
+    let client: HTTPClient
+    let environment: Paths
+    let userAgent: String
+    let tokens = Tokens()
+
+    /// - Parameter client: best made with `clientConfiguration`, and shut down by its owner.
+    package init(client: HTTPClient, environment: Paths, userAgent: String) {
+        self.client = client
+        self.environment = environment
+        self.userAgent = userAgent
+    }
+
+    /// What a client needs to be good at this: redirects are followed here, where their targets are checked, a refused
+    /// connection is an answer and not a reason to try for ten seconds, and a silent peer is given up.
+    package static var clientConfiguration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(10), read: .seconds(60)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
+    /// The manifest a reference stands for.
+    ///
+    /// - Throws: `.notFound`, `.unauthorized`, `.unavailable`; `.corrupted` when the answer is not the manifest asked for.
+    package func resolve(_ reference: Reference) async throws -> Manifest {
+        let endpoint = try Endpoint(reference, environment: environment)
+        return try await naming("cannot read the manifest of \(reference)") {
+            let response = try await exchange(
+                Exchange(
+                    .GET, endpoint.address("manifests/\(reference.target)"),
+                    headers: [
+                        "Accept": [
+                            MediaType.manifest, MediaType.dockerManifest, MediaType.index, MediaType.dockerManifestList,
+                        ].joined(separator: ", ")
+                    ]),
+                at: endpoint, for: .pull)
+            try await check(response, at: endpoint, what: "\(reference)")
+            let type = response.headers.first(name: "Content-Type") ?? "no content type"
+            let bytes = try await collect(response, limit: Manifest.maximumBytes, at: endpoint)
+            let manifest: Manifest
+            do {
+                if type.lowercased().hasPrefix("text/html") { throw Failure(.corrupted, "HTML") }
+                manifest = try Manifest(parsing: bytes)
+            } catch let failure as Failure where failure.code == .corrupted {
+                // Well-formed JSON is a broken manifest; anything else is not from a registry at all.
+                if !type.lowercased().hasPrefix("text/html"), (try? JSON(parsing: bytes)) != nil { throw failure }
+                throw Failure(
+                    .corrupted,
+                    "the registry at \(endpoint.name) answered \(type.prefix(80)) instead of a manifest; "
+                        + "is this address a registry?")
+            }
+            try Self.verify(manifest, against: reference.digest)
+            try Self.verify(manifest, againstHeader: response.headers.first(name: "Docker-Content-Digest"))
+            return manifest
+        }
+    }
+
+    static func verify(_ manifest: Manifest, against digest: Digest?) throws {
+        guard let digest, Digest.of(manifest.raw, digest.algorithm) != digest else { return }
+        throw Failure(.corrupted, "the registry sent a manifest with \(manifest.digest) for \(digest)")
+    }
+
+    static func verify(_ manifest: Manifest, againstHeader header: String?) throws {
+        guard let header else { return }
+        guard let digest = try? Digest(parsing: header) else {
+            throw Failure(.corrupted, "the registry sent a Docker-Content-Digest that is no digest")
+        }
+        try verify(manifest, against: digest)
+    }
+
+    /// Puts what was being done before a failure's message.
+    func naming<R>(_ what: String, _ body: () async throws -> R) async throws -> R {
+        do { return try await body() } catch let failure as Failure {
+            throw failure.during(what)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+internal import Core
+internal import HTTPTypes
+internal import Hummingbird
+internal import Inference
+internal import Logging
+internal import ModelStore
+internal import NIOCore
+internal import OCI
+
+/// The routes about engines and what they have loaded.
+struct EngineRoutes: Sendable {
+    let store: ModelStore
+    let scheduler: Scheduler
+    let installer: EngineInstaller
+    let activity: Activity
+
+    private static let maximumRequest = 64 << 10
+
+    func add(to router: Router<Context>) {
+        router.get("/engines/status") { _, _ in
+            var statuses = JSON.Object()
+            for (name, backend) in scheduler.backends.sorted(by: { $0.key < $1.key }) {
+                statuses[name] = .string(await backend.status().description)
+            }
+            return Response.json(.object(statuses))
+        }
+        router.get("/engines/ps") { _, _ in
+            Response.json(.array(scheduler.running().map(Self.json)))
+        }
+        router.post("/engines/unload") { request, _ in try await unload(request) }
+        router.post("/engines/install-backend") { request, context in try await install(request, context) }
+    }
+
+    static func json(_ status: RunnerStatus) -> JSON {
+        [
+            "backend_name": .string(status.backend), "model_name": .string(status.modelName),
+            "mode": .string(status.mode.rawValue), "last_used": .string(Timestamp(seconds: status.lastUsed).rfc3339),
+            "in_use": .bool(status.inUse), "loading": .bool(status.loading),
+            "keep_alive": .string(text(of: status.keepAlive)),
+        ]
+    }
+
+    /// `5m0s`, as Go writes durations.
+    static func text(of duration: Duration) -> String {
+        let seconds = duration.components.seconds
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
+        if hours > 0 { return "\(hours)h\(minutes)m\(seconds % 60)s" }
+        return minutes > 0 ? "\(minutes)m\(seconds % 60)s" : "\(seconds)s"
+    }
+
+    private func body(_ request: Request) async throws -> JSON {
+        do {
+            let json = try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest))
+            guard json.object != nil else { throw Failure(.invalidArgument, "not an object") }
+            return json
+        } catch let failure as Failure {
+            throw Failure(.invalidArgument, "invalid request body", cause: failure)
+        }
+    }
+
+    private func unload(_ request: Request) async throws -> Response {
+        let body = try await body(request)
+        let backend = body["backend"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let count: Int
+        if body["all"]?.bool == true {
+            count = scheduler.unloadAll(backend: backend)
+        } else {
+            let names = (body["models"]?.array ?? []).compactMap(\.string)
+            // One that is not stored is not loaded either.
+            let ids = names.compactMap { try? store.model(named: $0).id.description }
+            count = scheduler.unload(models: Set(ids), backend: backend)
+        }
+        return .json(["unloaded_runners": .int(count)])
+    }
+
+    private func install(_ request: Request, _ context: Context) async throws -> Response {
+        guard let name = try await body(request)["backend"]?.string, !name.isEmpty else {
+            throw Failure(.invalidArgument, "backend is required")
+        }
+        guard name == LlamaServer.backendName else { throw Failure(.notFound, "backend not found") }
+        let use = activity.begin()
+        try await context.whileConnected {
+            try await installer.install { context.logger.info("\($0)") }
+        }
+        withExtendedLifetime(use) {}
+        return Response(status: .ok)
+    }
+}

@@ -1,0 +1,125 @@
+internal import Core
+internal import HTTPTypes
+internal import Hummingbird
+internal import Inference
+internal import ModelStore
+internal import NIOCore
+internal import OCI
+
+/// The routes that manage stored models.
+struct ModelRoutes: Sendable {
+    let store: ModelStore
+    let registry: Registry
+    let scheduler: Scheduler
+    let activity: Activity
+
+    private static let maximumRequest = 64 << 10
+
+    func add(to router: Router<Context>) {
+        router.get("/models") { _, _ in
+            Response.json(.array(try store.models().map(\.json)))
+        }
+        router.get("/models/**") { _, context in
+            Response.json(try store.model(named: Self.name(context.parameters.getCatchAll())).json)
+        }
+        router.delete("/models/**") { request, context in
+            let name = Self.name(context.parameters.getCatchAll())
+            return try remove(name, force: Self.flag("force", in: request))
+        }
+        router.post("/models/**") { request, context in
+            let parts = context.parameters.getCatchAll()
+            let name = Self.name(parts.dropLast())
+            switch parts.last ?? "" {
+            case "create" where parts.count == 1: return try await pull(request, context)
+            case "push" where parts.count > 1: return try await push(name, request, context)
+            case "tag" where parts.count > 1: return try tag(name, request)
+            case let action: throw Failure(.notFound, "unknown action \"\(action)\"")
+            }
+        }
+    }
+
+    /// A model's name from the path it came in; names have slashes of their own.
+    static func name(_ parts: some Collection<Substring>) -> String {
+        parts.map(decode).joined(separator: "/")
+    }
+
+    /// Resolves percent escapes; what is none stays as it is.
+    static func decode(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(2)
+            if byte == UInt8(ascii: "%"), digits.count == 2, let value = UInt8(String(digits) ?? "", radix: 16) {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A query parameter that is on when it is there, unless it says false.
+    static func flag(_ name: String, in request: Request) -> Bool {
+        guard let value = request.uri.queryParameters[name[...]] else {
+            return (request.uri.query ?? "").split(separator: "&").contains { $0 == name }
+        }
+        return value.isEmpty || value == "true" || value == "1"
+    }
+
+    private func remove(_ name: String, force: Bool) throws -> Response {
+        let removals = try store.remove(named: name, force: force)
+        let deleted = removals.compactMap { if case .deleted(let id) = $0 { id.description } else { nil } }
+        if !deleted.isEmpty { scheduler.unload(models: Set(deleted)) }
+        return .json(
+            .array(
+                removals.map { removal in
+                    switch removal {
+                    case .untagged(let tag): ["Untagged": .string(tag)]
+                    case .deleted(let id): ["Deleted": .string(id.description)]
+                    }
+                }))
+    }
+
+    private func pull(_ request: Request, _ context: Context) async throws -> Response {
+        let body: JSON
+        do { body = try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest)) } catch is Failure {
+            throw Failure(.invalidArgument, "invalid request body")
+        }
+        guard let from = body["from"]?.string, !from.isEmpty else {
+            throw Failure(.invalidArgument, "invalid request body: from is missing")
+        }
+        let reference = try ModelReference(parsing: from)
+        let stream = ProgressStream(mode: .pull) { report in
+            let moved = Promise<Void>()
+            let model = try await store.pull(reference, from: registry) { progress in
+                moved.fulfil(.success(()))
+                try await report(progress)
+            }
+            return moved.current != nil
+                ? "Model pulled successfully" : "Using cached model: \(ByteCount(model.size).decimal)"
+        }
+        return try await stream.respond(to: request, use: activity.begin(), context: context)
+    }
+
+    private func push(_ name: String, _ request: Request, _ context: Context) async throws -> Response {
+        let reference = try ModelReference(parsing: name)
+        _ = try store.model(named: name, partial: false)
+        let stream = ProgressStream(mode: .push) { report in
+            try await store.push(reference, to: registry, progress: report)
+            return "Model pushed successfully"
+        }
+        return try await stream.respond(to: request, use: activity.begin(), context: context)
+    }
+
+    private func tag(_ name: String, _ request: Request) throws -> Response {
+        let parameters = request.uri.queryParameters
+        guard let repository = parameters["repo"], !repository.isEmpty, let tag = parameters["tag"], !tag.isEmpty else {
+            throw Failure(.invalidArgument, "missing repo or tag query parameter")
+        }
+        let target = "\(repository):\(tag)"
+        _ = try store.tag(name, as: try ModelReference(parsing: target))
+        let message = "Model \"\(name)\" tagged successfully with \"\(target)\""
+        return .json(["message": .string(message), "target": .string(target)], status: .created)
+    }
+}

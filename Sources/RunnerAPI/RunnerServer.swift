@@ -1,0 +1,232 @@
+internal import AsyncHTTPClient
+internal import Core
+internal import Hummingbird
+package import Inference
+package import Logging
+package import ModelStore
+internal import NIOCore
+package import OCI
+internal import ServiceLifecycle
+package import SystemPackage
+internal import UnixSignals
+
+/// The daemon: its routes on a unix socket and on TCP, and the scheduler behind them.
+package struct RunnerServer: Service {
+    package struct Configuration: Sendable {
+        /// nil: no unix socket.
+        package var socket: FilePath?
+        package var host: String
+        /// nil: no TCP. 0: any free port.
+        package var port: Int?
+        /// Ends the daemon when nothing was asked of it for so long.
+        package var idleExit: Duration?
+        /// Origins of web pages that may call, beside this machine's own.
+        package var allowedOrigins: Set<String>
+        package var version: String
+        /// Whether SIGTERM and SIGINT end it gracefully.
+        package var handlesSignals: Bool
+        /// How long requests may go on after that.
+        package var drain: Duration
+        package var scheduler: Scheduler.Configuration
+        /// Called for each address when it listens.
+        package var onListening: @Sendable (Address) async -> Void
+
+        package init(
+            socket: FilePath? = nil, host: String = "127.0.0.1", port: Int? = nil, idleExit: Duration? = nil,
+            allowedOrigins: Set<String> = [], version: String = "0", handlesSignals: Bool = false,
+            drain: Duration = .seconds(10), scheduler: Scheduler.Configuration = .init(),
+            onListening: @escaping @Sendable (Address) async -> Void = { _ in }
+        ) {
+            self.socket = socket
+            self.host = host
+            self.port = port
+            self.idleExit = idleExit
+            self.allowedOrigins = allowedOrigins
+            self.version = version
+            self.handlesSignals = handlesSignals
+            self.drain = drain
+            self.scheduler = scheduler
+            self.onListening = onListening
+        }
+    }
+
+    package enum Address: Sendable, Hashable {
+        case unix(FilePath)
+        case tcp(host: String, port: Int)
+    }
+
+    package static let defaultPort = 12434
+
+    private let configuration: Configuration
+    private let store: ModelStore
+    private let registry: Registry
+    private let backends: [any Backend]
+    private let installer: EngineInstaller
+    private let logger: Logger
+
+    package init(
+        configuration: Configuration, store: ModelStore, registry: Registry, backends: [any Backend],
+        installer: EngineInstaller, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.registry = registry
+        self.backends = backends
+        self.installer = installer
+        self.logger = logger
+    }
+
+    /// Serves until the surrounding group shuts down, a signal comes, or nobody has asked for anything for long.
+    ///
+    /// - Throws: `.conflict` when a runner already listens on the socket or the port is taken.
+    package func run() async throws {
+        let lock = try takeSocket()
+        let client = Scheduler.engineClient()
+        do {
+            try await serve(client)
+        } catch {
+            try? await client.shutdown()
+            throw error
+        }
+        try await client.shutdown()
+        withExtendedLifetime(lock) {}
+    }
+
+    private func serve(_ client: HTTPClient) async throws {
+        let scheduler = Scheduler(
+            backends: backends, configuration: configuration.scheduler, client: client, logger: logger)
+        let activity = Activity()
+        let router = router(scheduler, client, activity)
+        var services: [any Service] = [SchedulerService(scheduler: scheduler)]
+        if let limit = configuration.idleExit {
+            services.append(IdleExit(limit: limit, activity: activity, scheduler: scheduler, logger: logger))
+        }
+        let onListening = configuration.onListening
+        if let socket = configuration.socket {
+            services.append(
+                application(router, .unixDomainSocket(path: socket.string)) { _ in
+                    try? POSIX.changeMode(socket, 0o600)
+                    await onListening(.unix(socket))
+                })
+        }
+        if let port = configuration.port {
+            let host = configuration.host
+            if !Self.isLoopback(host) {
+                logger.warning("listening on \(host): everybody who reaches this machine can use its models")
+            }
+            services.append(
+                application(router, .hostname(host, port: port)) { channel in
+                    await onListening(.tcp(host: host, port: channel.localAddress?.port ?? port))
+                })
+        }
+        var group = ServiceGroupConfiguration(
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            gracefulShutdownSignals: configuration.handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
+        group.maximumGracefulShutdownDuration = configuration.drain
+        do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
+            throw Self.explain(error, configuration)
+        }
+    }
+
+    private func router(_ scheduler: Scheduler, _ client: HTTPClient, _ activity: Activity) -> Router<Context> {
+        let router = Router(context: Context.self)
+        router.add(
+            middleware: OriginGuard(
+                publicHost: Self.isLoopback(configuration.host) ? nil : configuration.host,
+                allowedOrigins: configuration.allowedOrigins))
+        router.add(middleware: ErrorShaping())
+        router.add(middleware: ActivityCounting(activity: activity))
+        let version = configuration.version
+        router.get("/") { _, _ in Response.text("Docker Model Runner is running\n") }
+        router.get("/version") { _, _ in Response.json(["version": .string(version)]) }
+        ModelRoutes(store: store, registry: registry, scheduler: scheduler, activity: activity).add(to: router)
+        EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
+        OpenAIRoutes(store: store, relay: Relay(scheduler: scheduler, client: client, activity: activity)).add(to: router)
+        return router
+    }
+
+    private func application(
+        _ router: Router<Context>, _ address: BindAddress,
+        onListening: @escaping @Sendable (any Channel) async -> Void
+    ) -> some ApplicationProtocol {
+        Application(
+            router: router,
+            server: .http1(configuration: .init(additionalChannelHandlers: [DisconnectHandler()])),
+            configuration: .init(address: address), onServerRunning: onListening, logger: logger)
+    }
+
+    /// Listening on a path takes it from whoever listens there, so a lock beside it decides who may.
+    private func takeSocket() throws -> FileLock? {
+        guard let socket = configuration.socket else { return nil }
+        guard socket.string.utf8.count <= Paths.maximumSocketPath else {
+            throw Failure(
+                .invalidArgument, "the socket path \(socket) is longer than \(Paths.maximumSocketPath) bytes",
+                advice: "Choose a shorter one with --socket or MODEL_RUNNER_SOCK.")
+        }
+        try Files.makeDirectory(socket.removingLastComponent(), mode: 0o700)
+        guard let lock = try FileLock.acquire(FilePath(socket.string + ".lock"), wait: false) else {
+            throw Failure(
+                .conflict, "a model runner already listens on \(socket)",
+                advice: "Use it, stop it, or choose another socket with --socket.")
+        }
+        return lock
+    }
+
+    private static func explain(_ error: IOError, _ configuration: Configuration) -> any Error {
+        guard Errno(rawValue: error.errnoCode) == .addressInUse, let port = configuration.port else { return error }
+        return Failure(
+            .conflict, "port \(port) on \(configuration.host) is in use", advice: "Choose another one with --port.")
+    }
+
+    static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.") && host.split(separator: ".").count == 4
+    }
+}
+
+/// The scheduler in the life of the daemon: it goes last, when nobody can ask for anything any more.
+private struct SchedulerService: Service {
+    let scheduler: Scheduler
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await scheduler.run() }
+    }
+}
+
+/// Counts a request as use while its route works on it; answers that stream count themselves.
+private struct ActivityCounting: RouterMiddleware {
+    let activity: Activity
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        let use = activity.begin()
+        defer { withExtendedLifetime(use) {} }
+        return try await next(request, context)
+    }
+}
+
+/// Ends the daemon, gracefully, when it has been idle for long.
+private struct IdleExit: Service {
+    let limit: Duration
+    let activity: Activity
+    let scheduler: Scheduler
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while true {
+                var rest = limit
+                if let since = activity.idleSince, !scheduler.isInUse {
+                    rest = limit - (ContinuousClock.now - since)
+                    if rest <= .zero {
+                        logger.info("nothing was asked for \(limit.components.seconds) s, stopping")
+                        return
+                    }
+                }
+                do { try await Task.sleep(for: rest) } catch { return }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+internal import CPlatform
+package import Core
+package import SystemPackage
+internal import Synchronization
+
+/// Where a command reads from and writes to, so that commands can be tested without a process.
+package struct Console: Sendable {
+    package let out: Output
+    package let err: Output
+    package let environment: [String: String]
+    /// Whether stdin is a terminal.
+    package let isInteractive: Bool
+
+    package init(out: Output, err: Output, environment: [String: String] = [:], isInteractive: Bool = false) {
+        self.out = out
+        self.err = err
+        self.environment = environment
+        self.isInteractive = isInteractive
+    }
+
+    /// The process's own streams.
+    package static func standard() -> Console {
+        let environment = POSIX.environment
+        return Console(
+            out: Output(.standardOutput, environment: environment), err: Output(.standardError, environment: environment),
+            environment: environment, isInteractive: POSIX.isTerminal(.standardInput))
+    }
+
+    /// One stream, written whole pieces at a time.
+    package final class Output: Sendable {
+        package let isTerminal: Bool
+        /// Whether colours may be used: on terminals, unless `NO_COLOR` is set or the terminal is dumb.
+        package let hasColour: Bool
+        private let write: @Sendable ([UInt8]) -> Void
+        private let descriptor: Int32?
+
+        package init(_ descriptor: SystemPackage.FileDescriptor, environment: [String: String]) {
+            isTerminal = POSIX.isTerminal(descriptor)
+            hasColour = isTerminal && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+            self.descriptor = descriptor.rawValue
+            let lock = Mutex(())
+            write = { bytes in
+                // A reader that has gone (`| head`) is no reason to fail.
+                lock.withLock { _ in _ = try? descriptor.writeAll(bytes) }
+            }
+        }
+
+        /// Collects what is written, for tests.
+        package init(isTerminal: Bool = false, _ write: @escaping @Sendable ([UInt8]) -> Void) {
+            self.isTerminal = isTerminal
+            hasColour = isTerminal
+            descriptor = nil
+            self.write = write
+        }
+
+        package var columns: Int {
+            let columns = descriptor.map { Int(wharf_terminal_columns($0)) } ?? 0
+            return columns > 0 ? columns : 80
+        }
+
+        package func print(_ text: String, terminator: String = "\n") { write(Array((text + terminator).utf8)) }
+
+        /// The text in a style where colours may be used, plain elsewhere.
+        package func styled(_ text: String, _ style: Style) -> String {
+            hasColour ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+        }
+    }
+
+    package enum Style: Int, Sendable {
+        case bold = 1
+        case dim = 2
+        case red = 31
+        case green = 32
+        case yellow = 33
+        case cyan = 36
+    }
+}

@@ -1,0 +1,24 @@
+/// One MCP server as a catalog describes it. Only a description: what it may use is decided where it is launched.
+package struct Server: Sendable, Hashable {
+    package struct Variable: Sendable, Hashable {
+        package let name: String
+        package let value: String
+    }
+
+    package struct Secret: Sendable, Hashable {
+        /// The secret's own name, `github.personal_access_token`.
+        package let name: String
+        /// The variable the server expects it in.
+        package let environmentName: String
+    }
+
+    package let name: String
+    package let title: String?
+    package let description: String?
+    package let image: String?
+    package let command: [String]
+    package let environment: [Variable]
+    package let secrets: [Secret]
+    package let user: String?
+    package let isLongLived: Bool
+}

@@ -1,0 +1,97 @@
+import Core
+@testable import Inference
+import NIOCore
+import SystemPackage
+import Testing
+
+@Suite struct LlamaServerTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        var mode = Load.Mode.completion
+        var template: FilePath?
+        var projector: FilePath?
+        var context: Int?
+        var base: String?
+        let expected: String
+    }
+
+    static let cases = [
+        Case(testDescription: "plain", expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --jinja"),
+        Case(
+            testDescription: "template and context", template: "/t.jinja", context: 4096,
+            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --chat-template-file /t.jinja --ctx-size 4096 --jinja"),
+        Case(
+            testDescription: "the model's own maximum", context: -1,
+            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --ctx-size 0 --jinja"),
+        Case(
+            testDescription: "no context of nothing", context: 0,
+            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --jinja"),
+        Case(
+            testDescription: "embeddings have no template", mode: .embedding, template: "/t.jinja",
+            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --embeddings --jinja"),
+        Case(
+            testDescription: "reranking", mode: .reranking,
+            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --embeddings --reranking --jinja"),
+        Case(
+            testDescription: "pictures keep jinja", projector: "/p.gguf",
+            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --mmproj /p.gguf --jinja"),
+        Case(
+            testDescription: "own base", base: #"--threads 2 --grammar "a b" --lora ''"#,
+            expected: "--threads 2 --grammar a b --lora  --model /m.gguf --host /s.sock --jinja"),
+    ]
+
+    @Test(arguments: cases) func arguments(_ test: Case) throws {
+        let load = Load(
+            backend: "llama.cpp", modelID: "x", modelName: "x", mode: test.mode, weights: "/m.gguf",
+            chatTemplate: test.template, multimodalProjector: test.projector, contextSize: test.context)
+        let arguments = try LlamaServer.arguments(for: load, socket: "/s.sock", base: test.base)
+        #expect(arguments.joined(separator: " ") == test.expected)
+    }
+
+    @Test(arguments: ["--model x", "-m x", "--host=0.0.0.0", "-t 1 --port 1", "--embeddings", "--mmproj=/x", "'unclosed"])
+    func baseMayNotTakeOver(_ base: String) {
+        let load = Load(backend: "llama.cpp", modelID: "x", modelName: "x", weights: "/m.gguf")
+        #expect(throws: Failure.self) { try LlamaServer.arguments(for: load, socket: "/s.sock", base: base) }
+    }
+
+    @Test(arguments: [
+        ("a b", ["a", "b"]), ("", []), ("  a\t b  ", ["a", "b"]), (#"a'b c'"d e""#, ["ab cd e"]), (#"a\ b "\"" '\'"#, ["a b", "\"", "\\"]),
+        ("'' x", ["", "x"]),
+    ])
+    func shellWords(line: String, words: [String]) throws { #expect(try ShellWords.split(line) == words) }
+
+    @Test func environment() {
+        let open = LlamaServer.environment(from: [
+            "SWIFT_BACKTRACE": "x", "LLAMA_ARG_HOST": "0.0.0.0", "CUDA_VISIBLE_DEVICES": "1", "LLAMA_ARG_DEVICE": "d",
+        ])
+        #expect(open == ["CUDA_VISIBLE_DEVICES": "1", "LLAMA_ARG_DEVICE": "d"])
+        let passive = LlamaServer.environment(from: ["WHARF_PASSIVE_OPENMP": "1"])
+        #expect(passive["GOMP_SPINCOUNT"] == "0" && passive["OMP_WAIT_POLICY"] == "passive")
+    }
+
+    @Test func whereItIsLookedFor() throws {
+        let folder = try Files.makeTemporaryDirectory(prefix: "llama-")
+        defer { try? Files.remove(folder) }
+        func program(_ path: String) throws -> FilePath {
+            let path = folder.appending(path)
+            try Files.makeDirectory(path.removingLastComponent())
+            try Files.write(ByteBuffer(string: "#!/bin/sh\n"), to: path, mode: 0o755)
+            return path
+        }
+        func found(_ more: [String: String] = [:]) throws -> FilePath {
+            let environment = ["HOME": folder.string, "PATH": "relative:\(folder)/path"].merging(more) { $1 }
+            return try LlamaServer(paths: Paths(environment: environment)).executable()
+        }
+        let missing = #expect(throws: Failure.self) { try found() }
+        #expect(missing?.code == .failedPrecondition)
+        #expect(missing?.description == "backend \"llama.cpp\" is not installed. Run: docker model install-runner --backend llama.cpp")
+        let inPath = try program("path/llama-server")
+        #expect(try found() == inPath)
+        let installed = try program(".docker/model-runner/llama.cpp/bin/llama-server")
+        #expect(try found() == installed)
+        let own = try program("own/llama-server")
+        #expect(try found(["LLAMA_SERVER_PATH": "\(folder)/own"]) == own)
+        #expect(try found(["LLAMA_SERVER_PATH": own.string]) == own)
+        #expect(throws: Failure.self) { try found(["LLAMA_SERVER_PATH": "\(folder)/nowhere"]) }
+    }
+}

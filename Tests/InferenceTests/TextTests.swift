@@ -1,0 +1,81 @@
+import Core
+@testable import Inference
+import NIOCore
+import SystemPackage
+import Testing
+
+@Suite struct LogTailTests {
+    @Test func keepsTheEnd() {
+        var tail = LogTail(capacity: 16)
+        for number in 1...100 { tail.append(ByteBuffer(string: "line \(number)\n")) }
+        #expect(tail.text == "line 100\n")
+        tail.append(ByteBuffer(string: String(repeating: "x", count: 1000)))
+        #expect(tail.text == String(repeating: "x", count: 16))
+    }
+
+    @Test func lastLinesAreReadable() {
+        var tail = LogTail()
+        tail.append(ByteBuffer(string: "a\n\n \u{1B}[31mb\u{1B}[0m\r\nc\nhalf"))
+        #expect(tail.lastLines(3) == [" [31mb[0m", "c", "half"])
+    }
+}
+
+@Suite struct ExitReportTests {
+    @Test(arguments: [
+        (ChildExit.signal(4), "", "x stopped while loading the model: illegal instruction (SIGILL)"),
+        (.signal(9), "", "x stopped while loading the model: killed (SIGKILL), most often by the system for lack of memory"),
+        (.signal(11), "", "x stopped while loading the model: signal 11"),
+        (.code(3), "bad\n", "x stopped while loading the model: exit code 3. Its last output: bad"),
+        (.code(1), "llama: exiting due to model loading error\n", "x stopped while loading the model: failed to load model."),
+        (.code(1), "cudaMalloc failed: out of memory", "x stopped while loading the model: not enough GPU memory to load the model (CUDA)"),
+        (.code(1), "failed to allocate buffer, size = 9 MiB", "x stopped while loading the model: not enough GPU memory to load the model (Metal)"),
+    ])
+    func meaning(exit: ChildExit, output: String, expected: String) {
+        var tail = LogTail()
+        tail.append(ByteBuffer(string: output))
+        let failure = ExitReport(name: "x", exit: exit, wasReady: false, tail: tail).failure
+        #expect(failure.description.hasPrefix(expected), "\(failure)")
+    }
+
+    @Test func sayWhenItHadBeenReady() {
+        let failure = ExitReport(name: "x", exit: .code(0), wasReady: true, tail: LogTail()).failure
+        #expect(failure.description == "x terminated unexpectedly: exit code 0")
+    }
+}
+
+@Suite struct InstallerPartsTests {
+    @Test func cpuFeatures() {
+        #expect(CPUFeatures.missing(cpuinfo: "model : x\nflags\t: fpu avx2 fma f16c bmi2 sse\n") == [])
+        #expect(CPUFeatures.missing(cpuinfo: "flags : fpu avx fma\n") == ["avx2", "f16c", "bmi2"])
+        #expect(CPUFeatures.missing(cpuinfo: "Features : neon\n") == [])
+    }
+
+    @Test func pythonAnswers() {
+        #expect(Python.Answer("3 11\n")?.isNewEnough == true)
+        #expect(Python.Answer("3 9 ensurepip")?.isNewEnough == false)
+        #expect(Python.Answer("3 12 ensurepip")?.missing == ["ensurepip"])
+        #expect(Python.Answer("hello") == nil)
+    }
+
+    @Test func trampolineRequests() {
+        let words = ChildTrampoline.arguments(program: "/bin/x", arguments: ["-a", "--", "b"])
+        #expect(words.first == ChildTrampoline.subcommand)
+        let request = ChildTrampoline.Request(Array(words.dropFirst()))
+        #expect(request?.parent == POSIX.processID)
+        #expect(request?.program == "/bin/x")
+        #expect(request?.arguments == ["-a", "--", "b"])
+        for bad in [[], ["1"], ["1", "--"], ["x", "--", "/a"], ["1", "/a", "b"], ["0", "--", "/a"], ["1", "--", ""]] {
+            #expect(ChildTrampoline.Request(bad) == nil, "\(bad)")
+        }
+    }
+
+    @Test func unixAddresses() {
+        #expect(UnixURL.text(socket: "/tmp/a b/x.sock", path: "/v1/m?q=1") == "http+unix://%2Ftmp%2Fa%20b%2Fx.sock/v1/m?q=1")
+    }
+
+    @Test(arguments: [
+        (BackendStatus.running("llama.cpp 1"), "Running: llama.cpp 1"), (.notInstalled(nil), "Not Installed"),
+        (.notInstalled("why"), "Not Installed: why"), (.installing, "Installing"), (.error("e"), "Error: e"),
+    ])
+    func statusTexts(status: BackendStatus, text: String) { #expect(status.description == text) }
+}

@@ -1,0 +1,141 @@
+import AsyncHTTPClient
+import Core
+import NIOCore
+import NIOHTTP1
+@testable import RunnerAPI
+import Testing
+import TestSupport
+
+@Suite(.timeLimit(.minutes(2))) struct RouteTests {
+    @Test func whatIsThere() async throws {
+        try await Bench.run { bench in
+            #expect(try await bench.get("/").text == "Docker Model Runner is running\n")
+            #expect(try await bench.get("/version").json == ["version": "1.2.3"])
+            #expect(try await bench.get("/engines/status").json == ["llama.cpp": "Running: llama.cpp fake (1)"])
+            let models = try await bench.get("/models").json.array ?? []
+            #expect(models.map { $0["tags"] } == [["docker.io/ai/pebble:latest"]])
+            for name in ["pebble", "ai/pebble:latest", "docker.io/ai/pebble:latest", "ai%2Fpebble"] {
+                #expect(try await bench.get("/models/\(name)").json == models.first, "\(name)")
+            }
+            let list = try await bench.get("/v1/models").json
+            #expect(list["object"]?.string == "list")
+            let entry = list["data"]?.array?.first
+            #expect(entry?["id"]?.string == "docker.io/ai/pebble:latest" && entry?["owned_by"]?.string == "docker")
+            #expect(entry?["dmr"]?["context_window"]?.int == 2048)
+            #expect(try await bench.get("/engines/llama.cpp/v1/models/ai/pebble:latest").json == entry)
+            let missing = try await bench.get("/models/nothing")
+            #expect(missing.status == 404 && missing.text.hasPrefix("model not found: nothing"))
+            let unknown = try await bench.get("/nowhere")
+            #expect(unknown.status == 404 && unknown.text == "404 page not found\n")
+        }
+    }
+
+    struct Refusal: Sendable {
+        let path: String
+        let body: String
+        let status: Int
+        let message: String
+        var code: JSON = nil
+    }
+
+    static let refusals = [
+        Refusal(path: "/v1/chat/completions", body: "{\"model\":", status: 400, message: "invalid request"),
+        Refusal(path: "/v1/chat/completions", body: "[]", status: 400, message: "invalid request: not a JSON object"),
+        Refusal(path: "/v1/chat/completions", body: "", status: 400, message: "invalid request"),
+        Refusal(path: "/v1/chat/completions", body: "{}", status: 400, message: "model is required"),
+        Refusal(path: "/v1/chat/completions", body: "{\"model\":7}", status: 400, message: "model is required"),
+        Refusal(path: "/v1/chat/completions", body: "{\"model\":\"\"}", status: 400, message: "model is required"),
+        Refusal(
+            path: "/engines/v1/chat/completions", body: "{\"model\":\"nix\"}", status: 404, message: "model not found: nix",
+            code: "model_not_found"),
+        Refusal(path: "/engines/v1/embeddings", body: "{\"model\":\"a b\"}", status: 400, message: ""),
+        Refusal(
+            path: "/engines/other/v1/completions", body: "{\"model\":\"pebble\"}", status: 404, message: "backend not found",
+            code: "model_not_found"),
+        Refusal(path: "/v1/audio/speech", body: "{}", status: 404, message: "unknown route POST /v1/audio/speech"),
+    ]
+
+    @Test func refusalsHaveTheShapeOfOpenAI() async throws {
+        try await Bench.run { bench in
+            for refusal in Self.refusals {
+                let answer = try await bench.post(refusal.path, refusal.body)
+                let error = try answer.json["error"]
+                #expect(answer.status == refusal.status, "\(refusal)")
+                #expect(error?["message"]?.string?.hasPrefix(refusal.message) == true, "\(refusal) \(answer.text)")
+                #expect(error?["type"]?.string == "invalid_request_error")
+                #expect(error?["code"] == refusal.code, "\(refusal)")
+            }
+            #expect(try bench.engine.count("start") == 0)
+        }
+    }
+
+    @Test func preloadShowAndUnload() async throws {
+        try await Bench.run { bench in
+            let loaded = try await bench.post(
+                "/engines/v1/chat/completions", #"{"model":"pebble","messages":[]}"#, headers: [("X-Preload-Only", "true")])
+            #expect(loaded.status == 200 && loaded.body.readableBytes == 0)
+            #expect(try bench.engine.count("request") == 0)
+            let arguments = try bench.engine.journal().first?["arguments"]?.array?.compactMap(\.string) ?? []
+            #expect(arguments.starts(with: ["-ngl", "999", "--metrics", "--model"]))
+            #expect(arguments.suffix(3) == ["--ctx-size", "2048", "--jinja"])
+
+            _ = try await bench.post("/v1/embeddings", #"{"model":"pebble"}"#)
+            let runners = try await bench.get("/engines/ps").json.array ?? []
+            #expect(runners.map { $0["mode"]?.string } == ["completion", "embedding"])
+            #expect(runners.allSatisfy { $0["model_name"]?.string == "docker.io/ai/pebble:latest" })
+            #expect(runners.allSatisfy { $0["keep_alive"]?.string == "5m0s" && $0["loading"]?.bool == false })
+            #expect(try bench.engine.journal().contains { $0["arguments"]?.array?.contains("--embeddings") == true })
+
+            #expect(try await bench.post("/engines/unload", #"{"models":["other"]}"#).json == ["unloaded_runners": 0])
+            #expect(try await bench.post("/engines/unload", #"{"models":["pebble"]}"#).json == ["unloaded_runners": 2])
+            #expect(try await bench.post("/engines/unload", #"{"all":true}"#).json == ["unloaded_runners": 0])
+            #expect(try await bench.post("/engines/unload", "nonsense").status == 400)
+        }
+    }
+
+    @Test func theWayOfAModel() async throws {
+        try await FakeRegistry.run { registry in
+            let address = registry.address
+            try await Bench.run { bench in
+                let name = "\(address)/demo/pebble"
+                let tagged = try await bench.send(bench.request(.POST, "/models/pebble/tag?repo=\(name)&tag=v1"))
+                #expect(tagged.status == 201)
+                #expect(
+                    try tagged.json == [
+                        "message": "Model \"pebble\" tagged successfully with \"\(name):v1\"", "target": "\(name):v1",
+                    ])
+                #expect(try await bench.send(bench.request(.POST, "/models/pebble/tag?repo=x")).status == 400)
+                let pushed = try await bench.post("/models/\(name):v1/push", "", headers: [("accept", "application/json")])
+                #expect(try lines(pushed).last == ["type": "success", "message": "Model pushed successfully"])
+                let removed = try await bench.send(bench.request(.DELETE, "/models/\(name):v1")).json
+                #expect(removed == [["Untagged": "\(name):v1"]])
+                let deleted = try await bench.send(bench.request(.DELETE, "/models/pebble?force")).json.array
+                #expect(deleted?.count == 2 && deleted?.last?["Deleted"] != nil)
+
+                let pulled = try await bench.post(
+                    "/models/create", #"{"from":"\#(name):v1"}"#, headers: [("accept", "application/json")])
+                #expect(pulled.headers["content-type"] == ["application/json"])
+                let progress = try lines(pulled)
+                #expect(progress.last == ["type": "success", "message": "Model pulled successfully"])
+                #expect(progress.first?["type"] == "progress" && progress.first?["mode"] == "pull")
+                #expect(progress.first?["layer"]?["id"]?.string?.hasPrefix("sha256:") == true)
+                #expect(progress.dropLast().last?["message"]?.string == "Downloaded: 1.16 MB")
+
+                let again = try await bench.post("/models/create", #"{"from":"\#(name):v1"}"#)
+                #expect(again.headers["content-type"] == ["text/plain; charset=utf-8"])
+                #expect(again.text == "{&#34;type&#34;:&#34;success&#34;,&#34;message&#34;:&#34;Using cached model: 1.22MB&#34;}\n")
+
+                #expect(try await bench.post("/models/create", #"{"from":"\#(address)/no/such"}"#).status == 404)
+                #expect(try await bench.post("/models/create", #"{"from":"a b"}"#).status == 400)
+                #expect(try await bench.post("/models/create", "x").status == 400)
+                #expect(try await bench.post("/models/pebble/explode", "").text == "unknown action \"explode\"\n")
+                #expect(try await bench.post("/models/nothing/push", "").status == 404)
+                #expect(try await bench.send(bench.request(.DELETE, "/models/nothing")).status == 404)
+            }
+        }
+    }
+
+    private func lines(_ answer: Bench.Answer) throws -> [JSON] {
+        try answer.text.split(separator: "\n").map { try JSON(parsing: $0) }
+    }
+}
