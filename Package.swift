@@ -116,7 +116,7 @@ let package = Package(
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),
         tests("TerminalTests", ["Terminal", "Core"]),
-        tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, nioCore, system]),
+        tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
         tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("ModelStoreTests", ["ModelStore", "OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
@@ -132,7 +132,7 @@ let package = Package(
             ["Commands", "ModelCommands", "MCPCommands", "DockerEngine", "Terminal", "Core", argumentParser, nioCore]),
         tests(
             "IntegrationTests",
-            ["Core", "DockerEngine", "ModelStore", "OCI", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system]),
+            ["Core", "DockerEngine", asyncHTTPClient, nioCore, nioPosix, subprocess, system]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -18,7 +18,15 @@ extension Engine {
                 "POST /v\(version)/containers/\(Self.escaped(id))/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n"
                     + "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n")
             try await outbound.write(request)
-            try await accepted.get()
+            // A future knows nothing of cancellation; a closed channel fails it.
+            try await withTaskCancellationHandler {
+                do { try await accepted.get() } catch {
+                    try Task.checkCancellation()
+                    throw error
+                }
+            } onCancel: {
+                channel.channel.close(promise: nil)
+            }
             return try await body(Attachment(output: .init(bytes: inbound), writer: outbound))
         }
     }
@@ -27,7 +35,8 @@ extension Engine {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         let accepted = loop.makePromise(of: Void.self)
         let bootstrap = ClientBootstrap(group: loop).connectTimeout(.seconds(10))
-        let initialize: @Sendable (any Channel) -> EventLoopFuture<NIOAsyncChannel<ByteBuffer, ByteBuffer>> = { channel in
+        let initialize: @Sendable (any Channel) -> EventLoopFuture<NIOAsyncChannel<ByteBuffer, ByteBuffer>> = {
+            channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(HijackHandler(accepted: accepted))
                 return try NIOAsyncChannel(
@@ -38,8 +47,10 @@ extension Engine {
         do {
             let channel =
                 switch endpoint {
-                case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path.string, channelInitializer: initialize)
-                case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port, channelInitializer: initialize)
+                case .unix(let path):
+                    try await bootstrap.connect(unixDomainSocketPath: path.string, channelInitializer: initialize)
+                case .tcp(let host, let port):
+                    try await bootstrap.connect(host: host, port: port, channelInitializer: initialize)
                 }
             return (channel, accepted.futureResult)
         } catch {

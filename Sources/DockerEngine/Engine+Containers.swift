@@ -1,4 +1,5 @@
 package import Core
+internal import NIOCore
 internal import NIOHTTP1
 
 extension Engine {
@@ -16,13 +17,24 @@ extension Engine {
         try await json(.POST, "/containers/\(Self.escaped(id))/start")
     }
 
-    /// Removes a container; one that is gone or just going is fine.
+    /// Removes a container, and returns when it is gone; one that is gone or just going is fine.
     ///
     /// - Parameter force: also where it runs.
+    /// - Throws: `.conflict` when it runs and `force` is false.
     package func removeContainer(_ id: String, force: Bool) async throws {
         do {
             try await json(.DELETE, "/containers/\(Self.escaped(id))?force=\(force)&v=true")
-        } catch let failure as Failure where failure.code == .notFound || failure.code == .conflict {}
+        } catch let failure as Failure where failure.code == .notFound {
+            return
+        } catch let failure as Failure
+            where failure.code == .conflict && failure.message.contains("already in progress")
+        {
+            // `AutoRemove` is at it. Until it has finished the container would still be listed.
+            do {
+                try await json(
+                    .POST, "/containers/\(Self.escaped(id))/wait?condition=removed", timeout: .seconds(10))
+            } catch let failure as Failure where failure.code == .notFound {}
+        }
     }
 
     package func inspectContainer(_ id: String) async throws -> JSON {

@@ -23,11 +23,14 @@ extension Engine {
             .POST, "/images/create?fromImage=\(Self.escaped(name))", timeout: .hours(2))
         var lines = LineSplitter(maximumLength: 1 << 20)
         for try await chunk in response.body {
-            for line in try lines.append(chunk) {
-                guard let message = try? JSON(parsing: line) else { continue }
-                if let error = message["error"]?.string { throw Failure(.unavailable, "Docker: \(error)") }
-                await progress(message)
-            }
+            for line in try lines.append(chunk) { try await Self.take(line, progress) }
         }
+        if let rest = lines.finish() { try await Self.take(rest, progress) }
+    }
+
+    private static func take(_ bytes: ByteBuffer, _ progress: @Sendable (JSON) async -> Void) async throws {
+        guard let message = try? JSON(parsing: bytes) else { return }
+        if let error = message["error"]?.string { throw Failure(.unavailable, "Docker: \(line(error))") }
+        await progress(message)
     }
 }

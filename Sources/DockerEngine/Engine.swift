@@ -11,6 +11,8 @@ package struct Engine: Sendable {
     package static let oldestVersion = APIVersion(major: 1, minor: 41)
     /// Answers that are no streams are not read further than this.
     static let maximumAnswer = 16 << 20
+    /// What an engine says about an error is a line.
+    static let maximumRefusal = 64 << 10
 
     let client: HTTPClient
     package let endpoint: EngineEndpoint
@@ -41,7 +43,7 @@ package struct Engine: Sendable {
         return Engine(client: client, endpoint: endpoint, version: min(offered, newestVersion))
     }
 
-    /// Sends a request; any status from 400 on is thrown as what docker says of it.
+    /// Sends a request; a status that is no success is thrown as what docker says of it.
     func send(
         _ method: HTTPMethod, _ path: String, versioned: Bool = true, body: HTTPClientRequest.Body? = nil,
         contentType: String = "application/json", timeout: TimeAmount = .minutes(2)
@@ -59,20 +61,31 @@ package struct Engine: Sendable {
             response = try await client.execute(request, timeout: timeout)
         } catch let error as CancellationError {
             throw error
+        } catch let error as HTTPClientError where error == .deadlineExceeded && versioned {
+            throw Failure(.timedOut, "the Docker Engine at \(endpoint) did not answer \(path) in time", cause: error)
         } catch {
             throw Self.unreachable(endpoint, error)
         }
-        guard response.status.code < 400 else {
-            let bytes = (try? await response.body.collect(upTo: Self.maximumAnswer)) ?? ByteBuffer()
+        // 304: it is as it should be already. Other redirects would only lead away from what was asked for.
+        guard (200..<300).contains(response.status.code) || response.status == .notModified else {
+            let bytes = (try? await response.body.collect(upTo: Self.maximumRefusal)) ?? ByteBuffer()
             throw Self.failure(status: response.status, body: bytes)
         }
         return response
     }
 
     @discardableResult
-    func json(_ method: HTTPMethod, _ path: String, body: JSON? = nil, timeout: TimeAmount = .minutes(2)) async throws -> JSON {
+    func json(_ method: HTTPMethod, _ path: String, body: JSON? = nil, timeout: TimeAmount = .minutes(2)) async throws
+        -> JSON
+    {
         let response = try await send(method, path, body: body.map { .bytes($0.bytes) }, timeout: timeout)
-        let bytes = try await response.body.collect(upTo: Self.maximumAnswer)
+        let bytes: ByteBuffer
+        do { bytes = try await response.body.collect(upTo: Self.maximumAnswer) } catch let error as CancellationError {
+            throw error
+        } catch {
+            let path = path.prefix { $0 != "?" }
+            throw Failure(.unavailable, "the Docker Engine's answer to \(path) cannot be read", cause: error)
+        }
         guard bytes.readableBytes > 0 else { return .null }
         do { return try JSON(parsing: bytes) } catch {
             throw Failure(.corrupted, "the Docker Engine's answer to \(path) is not JSON", cause: error)
@@ -100,7 +113,7 @@ package struct Engine: Sendable {
 
     /// Docker's own words for what went wrong.
     static func failure(status: HTTPResponseStatus, body: ByteBuffer) -> Failure {
-        let message = (try? JSON(parsing: body)["message"]?.string) ?? String(buffer: body).prefix(500).description
+        let message = line((try? JSON(parsing: body)["message"]?.string) ?? String(buffer: body))
         let code: Failure.Code =
             switch status.code {
             case 400: .invalidArgument
@@ -112,6 +125,12 @@ package struct Engine: Sendable {
             default: .internalError
             }
         return Failure(code, message.isEmpty ? "the Docker Engine answered \(status)" : "Docker: \(message)")
+    }
+
+    /// Somebody else's text as one line of bounded length that cannot drive a terminal.
+    static func line(_ text: String) -> String {
+        let scalars = text.unicodeScalars.prefix(1000).map { $0.properties.generalCategory == .control ? " " : $0 }
+        return String(String.UnicodeScalarView(scalars)).split(separator: " ").joined(separator: " ")
     }
 
     /// A text for use in a path or a query.

@@ -9,6 +9,9 @@ package enum EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// Plain HTTP; the engine's owner has chosen that.
     case tcp(host: String, port: Int)
 
+    /// Where docker looks when an address names no port.
+    private static let usualPort: UInt16? = 2375
+
     package var description: String {
         switch self {
         case .unix(let path): "unix://\(path)"
@@ -34,10 +37,12 @@ package enum EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
             self = .unix(FilePath(String(rest)))
         case "tcp", "http":
             let authority = rest.prefix { $0 != "/" }
-            guard let colon = authority.lastIndex(of: ":"), let port = UInt16(authority[authority.index(after: colon)...]),
-                colon > authority.startIndex
-            else { throw Failure(.invalidArgument, "the Docker host \"\(text)\" has no port") }
-            let host = authority[..<colon]
+            let colon = authority.last == "]" ? nil : authority.lastIndex(of: ":")
+            let host = authority[..<(colon ?? authority.endIndex)]
+            let number = colon.map { UInt16(authority[authority.index(after: $0)...]) } ?? Self.usualPort
+            guard let port = number, !host.isEmpty else {
+                throw Failure(.invalidArgument, "the Docker host \"\(text)\" has no usable name or port")
+            }
             self = .tcp(host: String(host.hasPrefix("[") ? host.dropFirst().dropLast() : host), port: Int(port))
         case let scheme:
             throw Failure(
@@ -52,18 +57,27 @@ package enum EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
     ///   - host: docker's `--host`; else `DOCKER_HOST` counts.
     ///   - context: docker's `--context`; else `DOCKER_CONTEXT`, else the one `docker context use` has chosen.
     package static func resolve(paths: Paths, host: String? = nil, context: String? = nil) throws -> EngineEndpoint {
-        if let host { return try EngineEndpoint(parsing: host) }
-        if let context { return try named(context, paths) }
-        if let host = paths.setting("DOCKER_HOST") {
-            if paths.setting("DOCKER_TLS_VERIFY") != nil, host.hasPrefix("tcp://") {
-                throw Failure(
-                    .unsupported, "Docker hosts with TLS cannot be used yet",
-                    advice: "Forward the engine's socket and set DOCKER_HOST=unix://… to it.")
-            }
-            return try EngineEndpoint(parsing: host)
+        if let host { return try plain(host, paths) }
+        // `default` means: as if there were no contexts.
+        if let context, context != "default" { return try named(context, paths) }
+        if let host = paths.setting("DOCKER_HOST") { return try plain(host, paths) }
+        if context == nil, let context = paths.setting("DOCKER_CONTEXT") ?? currentContext(paths) {
+            return try named(context, paths)
         }
-        if let context = paths.setting("DOCKER_CONTEXT") ?? currentContext(paths) { return try named(context, paths) }
         return usual(paths)
+    }
+
+    /// Refuses rather than sending in the clear what was meant to be encrypted.
+    private static func plain(_ text: String, _ paths: Paths) throws -> EngineEndpoint {
+        let endpoint = try EngineEndpoint(parsing: text)
+        if case .tcp = endpoint, paths.setting("DOCKER_TLS_VERIFY") != nil { throw encrypted }
+        return endpoint
+    }
+
+    private static var encrypted: Failure {
+        Failure(
+            .unsupported, "Docker hosts with TLS cannot be used yet",
+            advice: "Forward the engine's socket and set DOCKER_HOST=unix://… to it.")
     }
 
     private static func usual(_ paths: Paths) -> EngineEndpoint {
@@ -85,11 +99,14 @@ package enum EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
         let file = paths.docker.appending("contexts/meta/\(hash)/meta.json")
         guard let bytes = try? Files.read(file, limit: 1 << 20) else {
             throw Failure(
-                .notFound, "there is no docker context \"\(context)\"", advice: "`docker context ls` lists those there are.")
+                .notFound, "there is no docker context \"\(context)\"",
+                advice: "`docker context ls` lists those there are.")
         }
         guard let host = try JSON(parsing: bytes)["Endpoints"]?["docker"]?["Host"]?.string else {
             throw Failure(.corrupted, "the docker context \"\(context)\" names no host (\(file))")
         }
-        return try EngineEndpoint(parsing: host)
+        let endpoint = try EngineEndpoint(parsing: host)
+        if case .tcp = endpoint, Files.exists(paths.docker.appending("contexts/tls/\(hash)")) { throw encrypted }
+        return endpoint
     }
 }

@@ -29,7 +29,8 @@ struct HijackHead {
         }
         let lines = String(decoding: view[view.startIndex..<end], as: UTF8.self).split(separator: "\r\n")
         let words = lines.first?.split(separator: " ", maxSplits: 2) ?? []
-        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let code = Int(words[1]), (100..<600).contains(code) else {
+        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let code = Int(words[1]), (100..<600).contains(code)
+        else {
             throw Self.noHTTP
         }
         let length = lines.dropFirst().lazy.compactMap { line -> Int? in

@@ -8,7 +8,9 @@ enum CPUFeatures {
 
     /// Which needed features a `/proc/cpuinfo` lacks; none where it does not describe an x86 CPU.
     static func missing(cpuinfo: String) -> [String] {
-        guard let line = cpuinfo.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix("flags") }) else { return [] }
+        guard let line = cpuinfo.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix("flags") }) else {
+            return []
+        }
         let flags = Set(line.split(whereSeparator: \.isWhitespace).map(String.init))
         return needed.filter { !flags.contains($0) }
     }
@@ -20,7 +22,8 @@ enum CPUFeatures {
             let missing = missing(cpuinfo: String(buffer: text))
             if missing.isEmpty { return }
             throw Failure(
-                .failedPrecondition, "this CPU lacks \(missing.joined(separator: ", ")), which the prebuilt engine needs",
+                .failedPrecondition,
+                "this CPU lacks \(missing.joined(separator: ", ")), which the prebuilt engine needs",
                 advice: "Build llama.cpp for this machine and set LLAMA_SERVER_PATH to its llama-server.")
         #endif
     }

@@ -37,7 +37,8 @@ package struct ChildProcess: Sendable {
         /// How long loading may take.
         package var loadTimeout: Duration
 
-        package init(trampoline: FilePath? = nil, grace: Duration = .seconds(3), loadTimeout: Duration = .seconds(600)) {
+        package init(trampoline: FilePath? = nil, grace: Duration = .seconds(3), loadTimeout: Duration = .seconds(600))
+        {
             self.trampoline = trampoline
             self.grace = grace
             self.loadTimeout = loadTimeout
@@ -100,7 +101,9 @@ package struct ChildProcess: Sendable {
         }
         let exit = try await Spawn.run(
             program: program.string, arguments: arguments, environment: spec.environment, grace: policy.grace,
-            started: { logger.debug("started \(spec.name)", metadata: ["pid": "\($0)", "program": "\(spec.program)"]) },
+            started: {
+                logger.debug("started \(spec.name)", metadata: ["pid": "\($0)", "program": "\(spec.program)"])
+            },
             output: { output.take($0) })
         output.finish()
         return exit

@@ -69,9 +69,13 @@ package enum ChildTrampoline {
             var actions: posix_spawn_file_actions_t?
             posix_spawn_file_actions_init(&actions)
             // Without this the watcher would hold the engine's output open.
-            for descriptor: Int32 in 0...2 { posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0) }
+            for descriptor: Int32 in 0...2 {
+                posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+            }
             var watcher = pid_t()
-            if posix_spawn(&watcher, program.string, &actions, nil, copies, environ) != 0 { fail("cannot watch the daemon") }
+            if posix_spawn(&watcher, program.string, &actions, nil, copies, environ) != 0 {
+                fail("cannot watch the daemon")
+            }
         }
 
         private static func watch(_ words: [String]) -> Never {

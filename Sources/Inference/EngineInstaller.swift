@@ -104,6 +104,8 @@ package struct EngineInstaller: Sendable {
 
     /// Python's own variables would lead it out of the private environment.
     private var toolEnvironment: [String: String] {
-        paths.environment.filter { !["PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"].contains($0.key) }
+        paths.environment.filter {
+            !["PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"].contains($0.key)
+        }
     }
 }

@@ -24,12 +24,14 @@ struct ExitReport {
         switch exit {
         case .signal(Self.illegalInstruction):
             return Failure(
-                .internalError, "\(name) \(doing): illegal instruction (SIGILL), this CPU lacks one the engine was built for",
+                .internalError,
+                "\(name) \(doing): illegal instruction (SIGILL), this CPU lacks one the engine was built for",
                 advice: "The engine that install-runner brings needs AVX2. "
                     + "Set LLAMA_SERVER_PATH to a llama-server built for this machine.")
         case .signal(Self.killed):
             return Failure(
-                .internalError, "\(name) \(doing): killed (SIGKILL), most often by the system for lack of memory\(lastWords)",
+                .internalError,
+                "\(name) \(doing): killed (SIGKILL), most often by the system for lack of memory\(lastWords)",
                 advice: "Use a smaller model or a smaller context.")
         case .signal(let signal):
             return Failure(.internalError, "\(name) \(doing): signal \(signal)\(lastWords)")

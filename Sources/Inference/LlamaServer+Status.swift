@@ -8,7 +8,8 @@ extension LlamaServer {
     package func status() async -> BackendStatus {
         do {
             guard let program = try locate() else { return .notInstalled(nil) }
-            return .running("\(name) \(try await VersionCache.shared.version(of: program, environment: processEnvironment))")
+            return .running(
+                "\(name) \(try await VersionCache.shared.version(of: program, environment: processEnvironment))")
         } catch { return .error(Failure.text(of: error)) }
     }
 }
@@ -31,7 +32,8 @@ private final class VersionCache: Sendable {
         if let version = known.withLock({ $0[key] }) { return version }
         let answer = try await Command(program, ["--version"], environment: environment).output(within: .seconds(20))
         let line = answer.split(whereSeparator: \.isNewline).first { $0.hasPrefix("version:") }
-        let version = line.map { $0.dropFirst("version:".count).trimmingPrefix(while: { $0 == " " }) } ?? "(unknown version)"
+        let version =
+            line.map { $0.dropFirst("version:".count).trimmingPrefix(while: { $0 == " " }) } ?? "(unknown version)"
         known.withLock { known in
             if known.count > 16 { known = [:] }
             known[key] = String(version)

@@ -51,7 +51,8 @@ package struct LlamaServer: Backend {
     /// - Parameter base: what replaces the usual first arguments, as one line with quotes.
     static func arguments(for load: Load, socket: FilePath, base: String?) throws -> [String] {
         var arguments = try base.map(customBase) ?? ["-ngl", "999", "--metrics"]
-        arguments += ["--model", load.weights.string, "--host", socket.string]
+        // The alias is what answers call the model; without it they would show a path on this machine.
+        arguments += ["--model", load.weights.string, "--alias", load.modelName, "--host", socket.string]
         switch load.key.mode {
         case .completion:
             if let template = load.chatTemplate { arguments += ["--chat-template-file", template.string] }
@@ -87,7 +88,8 @@ package struct LlamaServer: Backend {
     /// Everything is passed on (devices are chosen by variables), but not what is meant for this process alone.
     static func environment(from environment: [String: String]) -> [String: String] {
         var result = environment.filter { name, _ in
-            !name.hasPrefix("SWIFT_BACKTRACE") && !name.hasPrefix("DOCKER_CLI_PLUGIN_") && !name.hasPrefix("LLAMA_ARG_MODEL")
+            !name.hasPrefix("SWIFT_BACKTRACE") && !name.hasPrefix("DOCKER_CLI_PLUGIN_")
+                && !name.hasPrefix("LLAMA_ARG_MODEL")
                 && name != "LLAMA_ARG_HOST" && name != "LLAMA_ARG_PORT"
         }
         if environment["WHARF_PASSIVE_OPENMP"] == "1" {

@@ -24,7 +24,9 @@ package struct LogTail: Sendable {
     /// The last lines that say something, free of control characters.
     package func lastLines(_ count: Int = 6) -> [String] {
         text.split(whereSeparator: \.isNewline)
-            .map { line in String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F })) }
+            .map { line in
+                String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
+            }
             .filter { !$0.allSatisfy(\.isWhitespace) }
             .suffix(count)
     }

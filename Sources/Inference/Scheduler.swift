@@ -21,13 +21,13 @@ package final class Scheduler: Sendable {
         }
     }
 
-    private struct Start: Sendable {
+    struct Start: Sendable {
         let id: Runner.ID
         let load: Load
         let stop: Promise<Void>
     }
 
-    private struct Shared: Sendable {
+    struct Shared: Sendable {
         var state: SchedulerState
         var nextTicket: SchedulerState.Ticket = 1
         var waiting: [SchedulerState.Ticket: Promise<Runner>] = [:]
@@ -37,12 +37,12 @@ package final class Scheduler: Sendable {
     }
 
     package let backends: [String: any Backend]
-    private let configuration: Configuration
+    let configuration: Configuration
     private let client: HTTPClient
     private let logger: Logger
     private let sockets: FilePath
     private let epoch = ContinuousClock.now
-    private let shared: Mutex<Shared>
+    let shared: Mutex<Shared>
     private let starts: (stream: AsyncStream<Start>, continuation: AsyncStream<Start>.Continuation)
     private let deadlines: (stream: AsyncStream<Duration>, continuation: AsyncStream<Duration>.Continuation)
 
@@ -71,6 +71,7 @@ package final class Scheduler: Sendable {
 
     /// Keeps the engines until the task is cancelled, then ends them all and waits for them.
     package func run() async throws {
+        Self.sweepSocketFolders(beside: sockets)
         try Files.makeDirectory(sockets, mode: 0o700)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watchDeadlines() }
@@ -132,52 +133,13 @@ package final class Scheduler: Sendable {
         shared.withLock { $0.ends.first { $0.id == id }?.failure }
     }
 
-    // MARK: Control
-
-    /// What is loaded or loading now.
-    package func running() -> [RunnerStatus] {
-        let now = moment
-        let wall = Timestamp.now.seconds
-        let timeout = configuration.idleTimeout
-        return shared.withLock { $0.state.slots }.compactMap { slot in
-            switch slot {
-            case .free, .stopping: nil
-            case .starting(_, let load, _):
-                RunnerStatus(load, lastUsed: wall, inUse: false, loading: true, keepAlive: timeout)
-            case .ready(_, let load, let leases, let lastUsed):
-                RunnerStatus(
-                    load, lastUsed: wall - (now - lastUsed).components.seconds, inUse: leases > 0, loading: false,
-                    keepAlive: timeout)
-            }
-        }
-    }
-
-    /// Whether a request is using or waiting for a runner.
-    package var isInUse: Bool {
-        shared.withLock { shared in
-            !shared.waiting.isEmpty
-                || shared.state.slots.contains { if case .ready(_, _, 1..., _) = $0 { true } else { false } }
-        }
-    }
-
-    /// Unloads the runners that hold these models and are not in use.
-    ///
-    /// - Returns: how many.
-    @discardableResult
-    package func unload(models: Set<String>, backend: String? = nil) -> Int {
-        apply(.unload(.init(modelIDs: models, backend: backend)))
-    }
-
-    @discardableResult
-    package func unloadAll(backend: String? = nil) -> Int { apply(.unload(.init(backend: backend))) }
-
     // MARK: Doing what the state decides
 
-    private var moment: Duration { ContinuousClock.now - epoch }
+    var moment: Duration { ContinuousClock.now - epoch }
 
     /// - Returns: how many runners were told to stop.
     @discardableResult
-    private func apply(_ event: SchedulerState.Event) -> Int {
+    func apply(_ event: SchedulerState.Event) -> Int {
         let now = moment
         var stopped = 0
         let effects = shared.withLock { shared -> [@Sendable () -> Void] in
@@ -227,7 +189,8 @@ package final class Scheduler: Sendable {
                 group.addTask {
                     await child.run {
                         let elapsed = self.moment - began
-                        logger.info("\(backend.name) is ready", metadata: ["milliseconds": "\(elapsed.wholeMilliseconds)"])
+                        logger.info(
+                            "\(backend.name) is ready", metadata: ["milliseconds": "\(elapsed.wholeMilliseconds)"])
                         self.apply(.started(start.id))
                     }
                 }
@@ -260,21 +223,27 @@ package final class Scheduler: Sendable {
 
     private func socket(_ id: Runner.ID) -> FilePath { sockets.appending("\(id).sock") }
 
-    /// A short private folder: a socket's address has little room.
+    private static let folderPrefix = "wharf-run-"
+
+    /// A short private folder: a socket's address has little room. Its name says whose it is.
     private static func socketFolder() -> FilePath {
-        let name = "wharf-\(Files.unique())"
-        let longest = name.utf8.count + "/18446744073709551615.sock".utf8.count + 1
+        let name = "\(folderPrefix)\(POSIX.processID)-\(Files.unique())"
+        let longest = name.utf8.count + "//18446744073709551615.sock".utf8.count
         let usual = Paths.temporary
         let fits = usual.string.utf8.count + longest <= Paths.maximumSocketPath
         return (fits ? usual : FilePath("/tmp")).appending(name)
     }
-}
 
-extension RunnerStatus {
-    fileprivate init(_ load: Load, lastUsed: Int64, inUse: Bool, loading: Bool, keepAlive: Duration) {
-        self.init(
-            backend: load.key.backend, modelID: load.key.modelID, modelName: load.modelName, mode: load.key.mode,
-            lastUsed: lastUsed, inUse: inUse, loading: loading, keepAlive: keepAlive)
+    /// Removes what daemons that were killed have left.
+    private static func sweepSocketFolders(beside folder: FilePath) {
+        let parent = folder.removingLastComponent()
+        for name in (try? POSIX.list(parent)) ?? [] where name.hasPrefix(folderPrefix) {
+            guard let process = Int32(name.dropFirst(folderPrefix.count).prefix { $0 != "-" }), process > 0,
+                !POSIX.send(signal: 0, to: process)
+            else { continue }
+            // Somebody else's cannot be removed, and is theirs to remove.
+            try? Files.remove(parent.appending(name))
+        }
     }
 }
 

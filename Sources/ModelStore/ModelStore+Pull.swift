@@ -46,16 +46,17 @@ extension ModelStore {
         _ manifest: Manifest, _ name: ModelReference, _ registry: Registry,
         _ progress: @escaping @Sendable (PullProgress) async throws -> Void
     ) async throws {
-        if !blobs.contains(manifest.config.digest, size: manifest.config.size) {
-            let config = try await registry.config(of: manifest, in: name.reference)
-            // Checked before gigabytes are downloaded for it.
-            _ = try ModelConfig(parsing: config)
+        let isConfigured = blobs.contains(manifest.config.digest, size: manifest.config.size)
+        let config = isConfigured ? nil : try await registry.config(of: manifest, in: name.reference)
+        // Checked before gigabytes are downloaded for it, kept only when they have come.
+        if let config { _ = try ModelConfig(parsing: config) }
+        try await eachLayer(of: manifest, progress) { [blobs] layer, step in
+            try await registry.fetchBlob(layer, in: name.reference, into: blobs) { try await step.moved(to: $0) }
+        }
+        if let config {
             var ingest = try Ingest(into: blobs, expecting: (manifest.config.digest, manifest.config.size))
             try ingest.write(config)
             try await ingest.commit()
-        }
-        try await eachLayer(of: manifest, progress) { [blobs] layer, step in
-            try await registry.fetchBlob(layer, in: name.reference, into: blobs) { try await step.moved(to: $0) }
         }
     }
 

@@ -64,7 +64,9 @@ package struct Reference: Hashable, Sendable {
         guard first == "localhost" || first.contains(where: { $0 == "." || $0 == ":" || $0.isUppercase }) else {
             return (defaultRegistry, name)
         }
-        return (String(first).lowercased(), name[name.index(after: slash)...])
+        // Hosts know no case, but a bare name with capitals would stop being a host without them.
+        let host = first.contains { $0 == "." || $0 == ":" } ? first.lowercased() : String(first)
+        return (host, name[name.index(after: slash)...])
     }
 
     /// What a registry is asked for: the digest, else the tag, else `latest`.

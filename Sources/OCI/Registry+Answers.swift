@@ -66,6 +66,12 @@ extension Registry {
         return Failure(isLate(error) ? .timedOut : .unavailable, "\(message): \(reason(error))")
     }
 
+    /// Whether the peer closed the connection before it answered.
+    static func wasClosed(_ error: any Error) -> Bool {
+        error as? HTTPClientError == .remoteConnectionClosed || error as? ChannelError == .ioOnClosedChannel
+            || (error as? IOError).map { Errno(rawValue: $0.errnoCode) == .connectionReset } ?? false
+    }
+
     private static func isLate(_ error: any Error) -> Bool {
         guard let error = error as? HTTPClientError else { return false }
         return error == .connectTimeout || error == .readTimeout || error == .deadlineExceeded

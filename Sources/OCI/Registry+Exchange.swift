@@ -75,7 +75,11 @@ extension Registry {
         request.body = exchange.body?()
         do {
             let deadline = exchange.timeout.map { NIODeadline.now() + $0 } ?? .distantFuture
-            return try await client.execute(request, deadline: deadline)
+            do { return try await client.execute(request, deadline: deadline) } catch  where Self.wasClosed(error) {
+                // An idle connection may be closed in the moment it is taken for this; what only reads can be repeated.
+                guard exchange.method == .GET || exchange.method == .HEAD else { throw error }
+                return try await client.execute(request, deadline: deadline)
+            }
         } catch {
             throw Self.unreachable(error, "cannot reach the registry at \(exchange.address.authority)")
         }

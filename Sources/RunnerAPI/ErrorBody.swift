@@ -95,7 +95,8 @@ struct ErrorShaping: RouterMiddleware {
         } catch is NIOTooManyBytesError {
             let failure = Failure(.invalidArgument, "the request is too large")
             return openAI
-                ? ErrorBody.openAI(failure, status: .contentTooLarge) : ErrorBody.text(failure, status: .contentTooLarge)
+                ? ErrorBody.openAI(failure, status: .contentTooLarge)
+                : ErrorBody.text(failure, status: .contentTooLarge)
         } catch {
             if error is CancellationError {
                 context.logger.debug("the client went away", metadata: ["path": "\(request.uri.path)"])

@@ -29,7 +29,8 @@ struct OpenAIRoutes: Sendable {
             }
             router.get("\(prefix)/models/**") { request, context in
                 try checkBackend(context)
-                return Response.json(Self.entry(try store.model(named: ModelRoutes.name(context.parameters.getCatchAll()))))
+                return Response.json(
+                    Self.entry(try store.model(named: ModelRoutes.name(context.parameters.getCatchAll()))))
             }
             for (path, mode) in Self.operations {
                 router.post("\(prefix)/\(path)") { request, context in

@@ -41,7 +41,8 @@ struct Relay: Sendable {
         return Response(
             status: .init(code: Int(upstream.status.code), reasonPhrase: upstream.status.reasonPhrase),
             headers: RelayHeaders.down(upstream.headers),
-            body: ResponseBody(contentLength: upstream.headers.first(name: "content-length").flatMap { Int($0) }) { writer in
+            body: ResponseBody(contentLength: upstream.headers.first(name: "content-length").flatMap { Int($0) }) {
+                writer in
                 defer {
                     lease.release()
                     withExtendedLifetime(use) {}

@@ -7,56 +7,11 @@ package import ModelStore
 internal import NIOCore
 package import OCI
 internal import ServiceLifecycle
-package import SystemPackage
+internal import SystemPackage
 internal import UnixSignals
 
 /// The daemon: its routes on a unix socket and on TCP, and the scheduler behind them.
 package struct RunnerServer: Service {
-    package struct Configuration: Sendable {
-        /// nil: no unix socket.
-        package var socket: FilePath?
-        package var host: String
-        /// nil: no TCP. 0: any free port.
-        package var port: Int?
-        /// Ends the daemon when nothing was asked of it for so long.
-        package var idleExit: Duration?
-        /// Origins of web pages that may call, beside this machine's own.
-        package var allowedOrigins: Set<String>
-        package var version: String
-        /// Whether SIGTERM and SIGINT end it gracefully.
-        package var handlesSignals: Bool
-        /// How long requests may go on after that.
-        package var drain: Duration
-        package var scheduler: Scheduler.Configuration
-        /// Called for each address when it listens.
-        package var onListening: @Sendable (Address) async -> Void
-
-        package init(
-            socket: FilePath? = nil, host: String = "127.0.0.1", port: Int? = nil, idleExit: Duration? = nil,
-            allowedOrigins: Set<String> = [], version: String = "0", handlesSignals: Bool = false,
-            drain: Duration = .seconds(10), scheduler: Scheduler.Configuration = .init(),
-            onListening: @escaping @Sendable (Address) async -> Void = { _ in }
-        ) {
-            self.socket = socket
-            self.host = host
-            self.port = port
-            self.idleExit = idleExit
-            self.allowedOrigins = allowedOrigins
-            self.version = version
-            self.handlesSignals = handlesSignals
-            self.drain = drain
-            self.scheduler = scheduler
-            self.onListening = onListening
-        }
-    }
-
-    package enum Address: Sendable, Hashable {
-        case unix(FilePath)
-        case tcp(host: String, port: Int)
-    }
-
-    package static let defaultPort = 12434
-
     private let configuration: Configuration
     private let store: ModelStore
     private let registry: Registry
@@ -143,7 +98,8 @@ package struct RunnerServer: Service {
         router.get("/version") { _, _ in Response.json(["version": .string(version)]) }
         ModelRoutes(store: store, registry: registry, scheduler: scheduler, activity: activity).add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
-        OpenAIRoutes(store: store, relay: Relay(scheduler: scheduler, client: client, activity: activity)).add(to: router)
+        OpenAIRoutes(store: store, relay: Relay(scheduler: scheduler, client: client, activity: activity)).add(
+            to: router)
         return router
     }
 
@@ -191,42 +147,5 @@ private struct SchedulerService: Service {
 
     func run() async throws {
         try await cancelWhenGracefulShutdown { try await scheduler.run() }
-    }
-}
-
-/// Counts a request as use while its route works on it; answers that stream count themselves.
-private struct ActivityCounting: RouterMiddleware {
-    let activity: Activity
-
-    func handle(
-        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
-        let use = activity.begin()
-        defer { withExtendedLifetime(use) {} }
-        return try await next(request, context)
-    }
-}
-
-/// Ends the daemon, gracefully, when it has been idle for long.
-private struct IdleExit: Service {
-    let limit: Duration
-    let activity: Activity
-    let scheduler: Scheduler
-    let logger: Logger
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while true {
-                var rest = limit
-                if let since = activity.idleSince, !scheduler.isInUse {
-                    rest = limit - (ContinuousClock.now - since)
-                    if rest <= .zero {
-                        logger.info("nothing was asked for \(limit.components.seconds) s, stopping")
-                        return
-                    }
-                }
-                do { try await Task.sleep(for: rest) } catch { return }
-            }
-        }
     }
 }

@@ -5,6 +5,12 @@ internal import Synchronization
 
 extension FakeRegistry {
     func answer(_ request: Request) async throws -> Response {
+        let response = try await judge(request)
+        // An answer to HEAD has no bytes, whatever it says of them.
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func judge(_ request: Request) async throws -> Response {
         let path = request.uri.path
         let fault = state.withLock { state in
             state.requests.append("\(request.method.rawValue) \(path)")

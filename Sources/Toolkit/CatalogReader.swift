@@ -38,7 +38,8 @@ struct CatalogReader {
             servers: try entries.map { key, value in
                 let name = key.string ?? ""
                 guard Self.isName(name) else {
-                    throw Failure(.invalidArgument, "a server's name must be of A-Z a-z 0-9 . _ -, not \(JSON.quoted(name))")
+                    throw Failure(
+                        .invalidArgument, "a server's name must be of A-Z a-z 0-9 . _ -, not \(JSON.quoted(name))")
                 }
                 return try server(name, value)
             })

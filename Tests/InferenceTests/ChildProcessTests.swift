@@ -1,10 +1,11 @@
 import AsyncHTTPClient
 import Core
-@testable import Inference
 import Logging
 import NIOCore
 import SystemPackage
 import Testing
+
+@testable import Inference
 
 @Suite(.timeLimit(.minutes(2))) struct ChildProcessTests {
     private func run(
@@ -31,8 +32,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("echo one; echo two >&2; exit 7", "engine stopped while loading the model: exit code 7. Its last output: one | two"),
-        ("kill -ILL $$", "engine stopped while loading the model: illegal instruction (SIGILL), this CPU lacks one the engine was built for"),
+        (
+            "echo one; echo two >&2; exit 7",
+            "engine stopped while loading the model: exit code 7. Its last output: one | two"
+        ),
+        (
+            "kill -ILL $$",
+            "engine stopped while loading the model: illegal instruction (SIGILL), this CPU lacks one the engine was built for"
+        ),
         ("kill -SEGV $$", "engine stopped while loading the model: signal 11"),
     ])
     func deathWhileLoading(script: String, message: String) async throws {
@@ -40,7 +47,8 @@ import Testing
     }
 
     @Test func muchOutputDoesNotBlock() async throws {
-        let failure = try await run("i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done; exit 3")
+        let failure = try await run(
+            "i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done; exit 3")
         #expect(failure?.message.hasPrefix("engine stopped while loading the model: exit code 3") == true)
     }
 
@@ -69,7 +77,8 @@ import Testing
 
     @Test func aMissingProgramIsSaid() async throws {
         let client = Scheduler.engineClient()
-        let spec = ChildProcess.Spec(name: "engine", program: "/no/such", arguments: [], environment: [:], socket: "/tmp/x.sock")
+        let spec = ChildProcess.Spec(
+            name: "engine", program: "/no/such", arguments: [], environment: [:], socket: "/tmp/x.sock")
         let child = ChildProcess(
             spec, policy: .init(), client: client, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         #expect(await child.run {}?.message == "cannot run engine")

@@ -1,8 +1,9 @@
 import Core
-@testable import Inference
 import NIOCore
 import SystemPackage
 import Testing
+
+@testable import Inference
 
 @Suite struct LlamaServerTests {
     struct Case: Sendable, CustomTestStringConvertible {
@@ -16,28 +17,30 @@ import Testing
     }
 
     static let cases = [
-        Case(testDescription: "plain", expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --jinja"),
+        Case(testDescription: "plain", expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --jinja"),
         Case(
             testDescription: "template and context", template: "/t.jinja", context: 4096,
-            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --chat-template-file /t.jinja --ctx-size 4096 --jinja"),
+            expected:
+                "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --chat-template-file /t.jinja --ctx-size 4096 --jinja"
+        ),
         Case(
             testDescription: "the model's own maximum", context: -1,
-            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --ctx-size 0 --jinja"),
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --ctx-size 0 --jinja"),
         Case(
             testDescription: "no context of nothing", context: 0,
-            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --jinja"),
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --jinja"),
         Case(
             testDescription: "embeddings have no template", mode: .embedding, template: "/t.jinja",
-            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --embeddings --jinja"),
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --embeddings --jinja"),
         Case(
             testDescription: "reranking", mode: .reranking,
-            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --embeddings --reranking --jinja"),
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --embeddings --reranking --jinja"),
         Case(
             testDescription: "pictures keep jinja", projector: "/p.gguf",
-            expected: "-ngl 999 --metrics --model /m.gguf --host /s.sock --mmproj /p.gguf --jinja"),
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --mmproj /p.gguf --jinja"),
         Case(
             testDescription: "own base", base: #"--threads 2 --grammar "a b" --lora ''"#,
-            expected: "--threads 2 --grammar a b --lora  --model /m.gguf --host /s.sock --jinja"),
+            expected: "--threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock --jinja"),
     ]
 
     @Test(arguments: cases) func arguments(_ test: Case) throws {
@@ -48,14 +51,17 @@ import Testing
         #expect(arguments.joined(separator: " ") == test.expected)
     }
 
-    @Test(arguments: ["--model x", "-m x", "--host=0.0.0.0", "-t 1 --port 1", "--embeddings", "--mmproj=/x", "'unclosed"])
+    @Test(arguments: [
+        "--model x", "-m x", "--host=0.0.0.0", "-t 1 --port 1", "--embeddings", "--mmproj=/x", "'unclosed",
+    ])
     func baseMayNotTakeOver(_ base: String) {
         let load = Load(backend: "llama.cpp", modelID: "x", modelName: "x", weights: "/m.gguf")
         #expect(throws: Failure.self) { try LlamaServer.arguments(for: load, socket: "/s.sock", base: base) }
     }
 
     @Test(arguments: [
-        ("a b", ["a", "b"]), ("", []), ("  a\t b  ", ["a", "b"]), (#"a'b c'"d e""#, ["ab cd e"]), (#"a\ b "\"" '\'"#, ["a b", "\"", "\\"]),
+        ("a b", ["a", "b"]), ("", []), ("  a\t b  ", ["a", "b"]), (#"a'b c'"d e""#, ["ab cd e"]),
+        (#"a\ b "\"" '\'"#, ["a b", "\"", "\\"]),
         ("'' x", ["", "x"]),
     ])
     func shellWords(line: String, words: [String]) throws { #expect(try ShellWords.split(line) == words) }
@@ -84,7 +90,9 @@ import Testing
         }
         let missing = #expect(throws: Failure.self) { try found() }
         #expect(missing?.code == .failedPrecondition)
-        #expect(missing?.description == "backend \"llama.cpp\" is not installed. Run: docker model install-runner --backend llama.cpp")
+        #expect(
+            missing?.description
+                == "backend \"llama.cpp\" is not installed. Run: docker model install-runner --backend llama.cpp")
         let inPath = try program("path/llama-server")
         #expect(try found() == inPath)
         let installed = try program(".docker/model-runner/llama.cpp/bin/llama-server")

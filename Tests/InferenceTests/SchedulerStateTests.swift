@@ -1,7 +1,8 @@
 import Core
-@testable import Inference
 import SystemPackage
 import Testing
+
+@testable import Inference
 
 private func load(_ name: String) -> Load {
     Load(backend: "b", modelID: name, modelName: name, weights: FilePath("/m/\(name)"))

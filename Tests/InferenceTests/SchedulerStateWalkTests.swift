@@ -1,7 +1,8 @@
 import Core
-@testable import Inference
 import SystemPackage
 import Testing
+
+@testable import Inference
 
 /// Random histories with a fixed seed: whatever happens in whatever order, the promises hold.
 @Suite struct SchedulerStateWalkTests {
@@ -94,7 +95,10 @@ import Testing
         var known = state.queue.map(\.ticket)
         for case .starting(_, _, let waiters) in state.slots { known += waiters }
         #expect(Set(known) == world.waiting && known.count == world.waiting.count, "a ticket was lost")
-        if !state.queue.isEmpty { #expect(!state.slots.contains(.free), "somebody waits beside a free slot") }
+        if state.slots.contains(.free) {
+            // Only for the end of its own model's process may somebody wait beside a free slot.
+            #expect(state.queue.allSatisfy { keys.contains($0.load.key) }, "somebody waits beside a free slot")
+        }
     }
 
     /// Lets everything run out; then nobody may be left waiting.

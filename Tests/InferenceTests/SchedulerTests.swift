@@ -1,11 +1,12 @@
 import AsyncHTTPClient
 import Core
-@testable import Inference
 import Logging
 import NIOCore
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
+
+@testable import Inference
 
 /// The scheduler with real processes: a fake engine, started and stopped as the real one is.
 @Suite(.timeLimit(.minutes(2))) struct SchedulerTests {
@@ -33,7 +34,8 @@ import TestSupport
         let client = Scheduler.engineClient()
         let scheduler = Scheduler(
             backends: [LlamaServer(paths: Paths(environment: environment))],
-            configuration: .init(slots: slots, idleTimeout: idle), client: client, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            configuration: .init(slots: slots, idleTimeout: idle), client: client,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let result = await Result {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await scheduler.run() }
@@ -64,8 +66,13 @@ import TestSupport
 
     @Test func aDyingEngineIsExplained() async throws {
         try await withScheduler(dies: "unknown tensor type 77") { bench in
-            let failure = await #expect(throws: Failure.self) { try await bench.scheduler.withLease(bench.load()) { _ in } }
-            #expect(failure?.message == "llama.cpp stopped while loading the model: exit code 1. Its last output: unknown tensor type 77")
+            let failure = await #expect(throws: Failure.self) {
+                try await bench.scheduler.withLease(bench.load()) { _ in }
+            }
+            #expect(
+                failure?.message
+                    == "llama.cpp stopped while loading the model: exit code 1. Its last output: unknown tensor type 77"
+            )
             #expect(bench.scheduler.running() == [])
         }
     }

@@ -1,8 +1,9 @@
 import Core
-@testable import Inference
 import NIOCore
 import SystemPackage
 import Testing
+
+@testable import Inference
 
 @Suite struct LogTailTests {
     @Test func keepsTheEnd() {
@@ -23,12 +24,24 @@ import Testing
 @Suite struct ExitReportTests {
     @Test(arguments: [
         (ChildExit.signal(4), "", "x stopped while loading the model: illegal instruction (SIGILL)"),
-        (.signal(9), "", "x stopped while loading the model: killed (SIGKILL), most often by the system for lack of memory"),
+        (
+            .signal(9), "",
+            "x stopped while loading the model: killed (SIGKILL), most often by the system for lack of memory"
+        ),
         (.signal(11), "", "x stopped while loading the model: signal 11"),
         (.code(3), "bad\n", "x stopped while loading the model: exit code 3. Its last output: bad"),
-        (.code(1), "llama: exiting due to model loading error\n", "x stopped while loading the model: failed to load model."),
-        (.code(1), "cudaMalloc failed: out of memory", "x stopped while loading the model: not enough GPU memory to load the model (CUDA)"),
-        (.code(1), "failed to allocate buffer, size = 9 MiB", "x stopped while loading the model: not enough GPU memory to load the model (Metal)"),
+        (
+            .code(1), "llama: exiting due to model loading error\n",
+            "x stopped while loading the model: failed to load model."
+        ),
+        (
+            .code(1), "cudaMalloc failed: out of memory",
+            "x stopped while loading the model: not enough GPU memory to load the model (CUDA)"
+        ),
+        (
+            .code(1), "failed to allocate buffer, size = 9 MiB",
+            "x stopped while loading the model: not enough GPU memory to load the model (Metal)"
+        ),
     ])
     func meaning(exit: ChildExit, output: String, expected: String) {
         var tail = LogTail()
@@ -64,13 +77,17 @@ import Testing
         #expect(request?.parent == POSIX.processID)
         #expect(request?.program == "/bin/x")
         #expect(request?.arguments == ["-a", "--", "b"])
-        for bad in [[], ["1"], ["1", "--"], ["x", "--", "/a"], ["1", "/a", "b"], ["0", "--", "/a"], ["1", "--", ""]] {
+        for bad in [
+            [], ["1"], ["1", "--"], ["x", "--", "/a"], ["1", "/a", "b"], ["0", "--", "/a"], ["1", "--", ""],
+        ] {
             #expect(ChildTrampoline.Request(bad) == nil, "\(bad)")
         }
     }
 
     @Test func unixAddresses() {
-        #expect(UnixURL.text(socket: "/tmp/a b/x.sock", path: "/v1/m?q=1") == "http+unix://%2Ftmp%2Fa%20b%2Fx.sock/v1/m?q=1")
+        #expect(
+            UnixURL.text(socket: "/tmp/a b/x.sock", path: "/v1/m?q=1") == "http+unix://%2Ftmp%2Fa%20b%2Fx.sock/v1/m?q=1"
+        )
     }
 
     @Test(arguments: [

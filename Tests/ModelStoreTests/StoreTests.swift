@@ -17,7 +17,7 @@ import Testing
             #expect(model.tags == ["docker.io/ai/pebble:latest"])
             #expect(model.config.format == "gguf")
             #expect(model.config.quantization == "Q8_0")
-            #expect(model.config.parameters == "1.11M")
+            #expect(model.config.parameters == "1.12M")
             #expect(model.config.size.hasSuffix("MiB"))
             #expect(model.config.contextSize == nil)
             #expect(model.config.contextLength != nil)

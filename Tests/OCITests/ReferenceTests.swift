@@ -25,7 +25,7 @@ private let hex = String(repeating: "a1", count: 32)
         Good(text: "[::1]:5000/x:T", registry: "[::1]:5000", repository: "x", tag: "T"),
         Good(text: "[2001:db8::1]/x", registry: "[2001:db8::1]", repository: "x", tag: nil),
         Good(text: "GHCR.io/x/y", registry: "ghcr.io", repository: "x/y", tag: nil),
-        Good(text: "MyHost/x", registry: "myhost", repository: "x", tag: nil),
+        Good(text: "MyHost/x", registry: "MyHost", repository: "x", tag: nil),
         Good(text: "a.b/x-y_z.w__v--u", registry: "a.b", repository: "x-y_z.w__v--u", tag: nil),
         Good(text: "huggingface.co/o/n:Q4_K_M", registry: "huggingface.co", repository: "o/n", tag: "Q4_K_M"),
         Good(text: "x@sha256:\(hex)", registry: "docker.io", repository: "library/x", tag: nil, digest: true),

@@ -68,7 +68,7 @@ import Testing
         Bad(fault: .status(404), code: .notFound, says: "not found"),
         Bad(fault: .status(500), code: .unavailable, says: "500"),
         Bad(fault: .corrupted, code: .corrupted, says: "are not those"),
-        Bad(fault: .truncated, code: .unavailable, says: "broke after 150000 of 300000 bytes"),
+        Bad(fault: .truncated, code: .unavailable, says: "of 300000 bytes: "),
         Bad(fault: .endless, code: .corrupted, says: "more than the 300000 bytes"),
         Bad(fault: .html, code: .corrupted, says: "instead of 300000"),
     ])

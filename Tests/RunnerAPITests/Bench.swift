@@ -6,9 +6,10 @@ import ModelStore
 import NIOCore
 import NIOHTTP1
 import OCI
-@testable import RunnerAPI
 import SystemPackage
 import TestSupport
+
+@testable import RunnerAPI
 
 /// A whole daemon in this process, with a store of its own and a fake engine.
 struct Bench: Sendable {
@@ -91,7 +92,8 @@ struct Bench: Sendable {
     func send(_ request: HTTPClientRequest) async throws -> Answer {
         let response = try await client.execute(request, timeout: .seconds(60))
         return Answer(
-            status: Int(response.status.code), headers: response.headers, body: try await response.body.collect(upTo: 16 << 20))
+            status: Int(response.status.code), headers: response.headers,
+            body: try await response.body.collect(upTo: 16 << 20))
     }
 
     func get(_ path: String) async throws -> Answer { try await send(request(.GET, path)) }

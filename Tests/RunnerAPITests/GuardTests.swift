@@ -2,21 +2,27 @@ import AsyncHTTPClient
 import Core
 import NIOCore
 import NIOHTTP1
-@testable import RunnerAPI
 import Testing
 
+@testable import RunnerAPI
+
 @Suite(.timeLimit(.minutes(2))) struct GuardTests {
-    @Test(arguments: [
-        ("localhost", "localhost"), ("LocalHost:80", "localhost"), ("[::1]:12434", "::1"), ("[::1]", "::1"),
-        ("127.0.0.1:1", "127.0.0.1"), ("a:b", nil), ("a:0", nil), ("a:70000", nil), ("a:", nil), ("", nil), (":80", nil),
-        ("[::1", nil), ("[::1]x", nil), ("localhost.evil.com", "localhost.evil.com"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("localhost", "localhost"), ("LocalHost:80", "localhost"), ("[::1]:12434", "::1"), ("[::1]", "::1"),
+            ("127.0.0.1:1", "127.0.0.1"), ("a:b", nil), ("a:0", nil), ("a:70000", nil), ("a:", nil), ("", nil),
+            (":80", nil),
+            ("[::1", nil), ("[::1]x", nil), ("localhost.evil.com", "localhost.evil.com"),
+        ] as [(String, String?)])
     func hosts(authority: String, host: String?) { #expect(OriginGuard.host(ofAuthority: authority) == host) }
 
     @Test(arguments: [
-        ("http://localhost", true), ("http://localhost:3000", true), ("https://127.0.0.1:8443", true), ("http://[::1]:1", true),
-        ("http://0.0.0.0:1", true), ("https://good.example", true), ("http://good.example", false), ("http://evil.example", false),
-        ("http://localhost.evil.example", false), ("http://localhost@evil.example", false), ("http://127.0.0.1.evil.example", false),
+        ("http://localhost", true), ("http://localhost:3000", true), ("https://127.0.0.1:8443", true),
+        ("http://[::1]:1", true),
+        ("http://0.0.0.0:1", true), ("https://good.example", true), ("http://good.example", false),
+        ("http://evil.example", false),
+        ("http://localhost.evil.example", false), ("http://localhost@evil.example", false),
+        ("http://127.0.0.1.evil.example", false),
         ("null", false), ("", false), ("file://localhost", false), ("http://model-runner.docker.internal", false),
         ("http://localhost/path", false),
     ])
@@ -27,7 +33,9 @@ import Testing
 
     @Test func liveOverTCP() async throws {
         try await Bench.run { bench in
-            func answer(_ method: HTTPMethod = .GET, host: String? = nil, origin: String? = nil) async throws -> Bench.Answer {
+            func answer(_ method: HTTPMethod = .GET, host: String? = nil, origin: String? = nil) async throws
+                -> Bench.Answer
+            {
                 var request = bench.request(method, "/models", tcp: true)
                 if let host { request.headers.replaceOrAdd(name: "host", value: host) }
                 if let origin { request.headers.add(name: "origin", value: origin) }
@@ -44,7 +52,8 @@ import Testing
             #expect(refused.status == 403 && refused.text == "Origin not allowed\n")
             #expect(try await answer(.OPTIONS, origin: "http://evil.example").status == 403)
             let allowed = try await answer(origin: "http://localhost:3000")
-            #expect(allowed.status == 200 && allowed.headers["access-control-allow-origin"] == ["http://localhost:3000"])
+            #expect(
+                allowed.status == 200 && allowed.headers["access-control-allow-origin"] == ["http://localhost:3000"])
             let options = try await answer(.OPTIONS, origin: "http://localhost:3000")
             #expect(options.status == 204)
             #expect(options.headers["access-control-allow-methods"] == ["GET, POST, DELETE"])

@@ -2,9 +2,10 @@ import AsyncHTTPClient
 import Core
 import NIOCore
 import NIOHTTP1
-@testable import RunnerAPI
-import Testing
 import TestSupport
+import Testing
+
+@testable import RunnerAPI
 
 @Suite(.timeLimit(.minutes(2))) struct RelayTests {
     @Test func bytesGoThroughUntouched() async throws {
@@ -13,7 +14,9 @@ import TestSupport
             for prefix in ["/engines/v1", "/v1", "/engines/llama.cpp/v1"] {
                 let answer = try await bench.post(
                     "\(prefix)/chat/completions?x=1", body,
-                    headers: [("authorization", "Bearer secret"), ("x-own", "kept"), ("connection", "x-hop"), ("x-hop", "1")])
+                    headers: [
+                        ("authorization", "Bearer secret"), ("x-own", "kept"), ("connection", "x-hop"), ("x-hop", "1"),
+                    ])
                 #expect(answer.status == 200)
                 #expect(answer.text == body)
                 #expect(answer.headers["server"] == [] && answer.headers["access-control-allow-origin"] == [])
@@ -127,7 +130,8 @@ import TestSupport
             #expect(answer.status == 412)
             let error = try answer.json["error"]
             #expect(error?["code"]?.string == "backend_not_installed")
-            #expect(error?["message"]?.string?.hasSuffix("Run: docker model install-runner --backend llama.cpp") == true)
+            #expect(
+                error?["message"]?.string?.hasSuffix("Run: docker model install-runner --backend llama.cpp") == true)
             #expect(try await bench.get("/engines/status").json == ["llama.cpp": "Not Installed"])
         }
     }

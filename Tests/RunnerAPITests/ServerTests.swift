@@ -5,9 +5,10 @@ import ModelStore
 import NIOCore
 import NIOHTTP1
 import OCI
-@testable import RunnerAPI
 import SystemPackage
 import Testing
+
+@testable import RunnerAPI
 
 @Suite(.timeLimit(.minutes(2))) struct ServerTests {
     private func server(_ bench: Bench, _ configuration: RunnerServer.Configuration) -> RunnerServer {
@@ -20,9 +21,12 @@ import Testing
 
     @Test func aSecondDaemonDoesNotStealTheSocket() async throws {
         try await Bench.run { bench in
-            let failure = await #expect(throws: Failure.self) { try await server(bench, .init(socket: bench.socket)).run() }
+            let failure = await #expect(throws: Failure.self) {
+                try await server(bench, .init(socket: bench.socket)).run()
+            }
             #expect(failure?.message == "a model runner already listens on \(bench.socket)")
-            #expect(try await bench.get("/").status == 200)
+            let answer = try await bench.get("/")
+            #expect(answer.status == 200)
         }
     }
 
@@ -62,7 +66,8 @@ import Testing
 
     @Test func headersOfOneConnectionStayThere() {
         let down = RelayHeaders.down([
-            "Content-Type": "a/b", "Transfer-Encoding": "chunked", "Connection": "close, X-Hop", "x-hop": "1", "Keep-Alive": "1",
+            "Content-Type": "a/b", "Transfer-Encoding": "chunked", "Connection": "close, X-Hop", "x-hop": "1",
+            "Keep-Alive": "1",
             "Access-Control-Allow-Origin": "*", "X-Kept": "1",
         ])
         #expect(down.map(\.name.canonicalName) == ["content-type", "x-kept"])

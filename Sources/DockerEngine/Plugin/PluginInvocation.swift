@@ -31,6 +31,11 @@ package struct PluginInvocation: Sendable, Hashable {
         while let flag = rest.first, flag.hasPrefix("-") {
             if flag == "-D" || flag == "--debug" {
                 globals.isDebug = true
+            } else if flag.hasPrefix("-D"), flag.dropFirst(2).first != "=" {
+                // Flags of one letter may stand together: `-Dc x`.
+                globals.isDebug = true
+                rest = ["-\(flag.dropFirst(2))"] + rest.dropFirst()
+                continue
             } else if flag == "--tls" || flag == "--tlsverify" {
                 // Read, so that they do not end up in the plugin's own arguments.
             } else if let (name, value) = Self.attachedValue(flag), set(name, value) {
@@ -51,7 +56,8 @@ package struct PluginInvocation: Sendable, Hashable {
         case "--host", "-H": globals.host = value
         case "--config": globals.configDirectory = value
         case "--log-level", "-l": globals.logLevel = value
-        case "--tls", "--tlsverify", "--tlscacert", "--tlscert", "--tlskey", "--debug": break
+        case "--debug", "-D": globals.isDebug = ["true", "1", "t"].contains(value.lowercased())
+        case "--tls", "--tlsverify", "--tlscacert", "--tlscert", "--tlskey": break
         default: return false
         }
         return true

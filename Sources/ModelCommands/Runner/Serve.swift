@@ -44,7 +44,10 @@ package struct Serve: AsyncParsableCommand {
         var configuration = RunnerServer.Configuration(
             socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current, handlesSignals: true,
             scheduler: .init(policy: .init(trampoline: context.program)),
-            onListening: { address in context.console.err.print("listening on \(Self.describe(address))") })
+            onListening: { address in
+                context.console.err.print("listening on \(Self.describe(address))")
+                if case .unix(let path) = address { Self.writeProcessID(beside: path) }
+            })
         if stopWhenIdle {
             configuration.idleExit = Self.idleLimit
             // Started unasked, it must not fail for a port that somebody else uses: the socket is enough.
@@ -63,7 +66,15 @@ package struct Serve: AsyncParsableCommand {
                 backends: [LlamaServer(paths: context.paths)], installer: EngineInstaller(paths: context.paths), logger: log
             ).run()
         }
+        try? Files.remove(Self.processIDFile(beside: socket))
     }
+
+    /// Tells scripts whom to stop.
+    private static func writeProcessID(beside socket: FilePath) {
+        try? Files.write(ByteBuffer(string: "\(POSIX.processID)\n"), to: processIDFile(beside: socket))
+    }
+
+    private static func processIDFile(beside socket: FilePath) -> FilePath { FilePath(socket.string + ".pid") }
 
     /// How long a daemon that a command started stays without being asked for anything.
     private static let idleLimit = Duration.seconds(15 * 60)

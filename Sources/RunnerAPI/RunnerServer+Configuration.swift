@@ -1,0 +1,49 @@
+package import Inference
+package import SystemPackage
+
+extension RunnerServer {
+    package struct Configuration: Sendable {
+        /// nil: no unix socket.
+        package var socket: FilePath?
+        package var host: String
+        /// nil: no TCP. 0: any free port.
+        package var port: Int?
+        /// Ends the daemon when nothing was asked of it for so long.
+        package var idleExit: Duration?
+        /// Origins of web pages that may call, beside this machine's own.
+        package var allowedOrigins: Set<String>
+        package var version: String
+        /// Whether SIGTERM and SIGINT end it gracefully.
+        package var handlesSignals: Bool
+        /// How long requests may go on after that.
+        package var drain: Duration
+        package var scheduler: Scheduler.Configuration
+        /// Called for each address when it listens.
+        package var onListening: @Sendable (Address) async -> Void
+
+        package init(
+            socket: FilePath? = nil, host: String = "127.0.0.1", port: Int? = nil, idleExit: Duration? = nil,
+            allowedOrigins: Set<String> = [], version: String = "0", handlesSignals: Bool = false,
+            drain: Duration = .seconds(10), scheduler: Scheduler.Configuration = .init(),
+            onListening: @escaping @Sendable (Address) async -> Void = { _ in }
+        ) {
+            self.socket = socket
+            self.host = host
+            self.port = port
+            self.idleExit = idleExit
+            self.allowedOrigins = allowedOrigins
+            self.version = version
+            self.handlesSignals = handlesSignals
+            self.drain = drain
+            self.scheduler = scheduler
+            self.onListening = onListening
+        }
+    }
+
+    package enum Address: Sendable, Hashable {
+        case unix(FilePath)
+        case tcp(host: String, port: Int)
+    }
+
+    package static let defaultPort = 12434
+}

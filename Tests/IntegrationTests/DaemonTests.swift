@@ -1,0 +1,109 @@
+import Core
+import NIOCore
+import Subprocess
+import SystemPackage
+import Testing
+
+@Suite(.enabled(if: RealParts.isThere), .timeLimit(.minutes(5))) struct DaemonTests {
+    private func prepare(_ place: Workplace) async throws {
+        let packaged = try await place.model("package", "--gguf", RealParts.pebble.string, "pebble")
+        try #require(packaged.status == 0, "\(packaged.text)")
+    }
+
+    /// Processes whose command line holds a text.
+    private func processes(with text: String, _ place: Workplace) async throws -> [Substring] {
+        try await place.run("/usr/bin/env", ["ps", "-A", "-ww", "-o", "command="]).lines.filter { $0.contains(text) }
+    }
+
+    @Test func commandsThatStartTogetherStartOneDaemon() async throws {
+        try await Workplace.with { place in
+            try await withThrowingTaskGroup(of: Workplace.Outcome.self) { group in
+                for _ in 0..<5 { group.addTask { try await place.model("ls") } }
+                for try await outcome in group { #expect(outcome.status == 0, "\(outcome.text)") }
+            }
+            let log = String(buffer: try Files.read(place.folder.appending(".docker/model-runner/model-runner.log")))
+            #expect(log.split(separator: "\n").count { $0.hasPrefix("listening on /") } == 1, "\(log)")
+        }
+    }
+
+    @Test func enginesDieWithTheDaemon() async throws {
+        try await Workplace.with { place in
+            try await prepare(place)
+            let loaded = try await place.model("run", "--detach", "pebble")
+            try #require(loaded.status == 0, "\(loaded.text)")
+            let bundles = place.models.appending("bundles").string
+            #expect(try await !processes(with: bundles, place).isEmpty)
+            let pid = try #require(place.daemonPID)
+            POSIX.send(signal: 9, to: pid)
+            try await eventually("no engine is left after kill -9 of the daemon") {
+                try await processes(with: bundles, place).isEmpty
+            }
+            // The socket of the dead daemon is still there; the next command starts another one all the same.
+            #expect(Files.exists(place.socket))
+            let asked = try await place.model("run", "--temperature", "0", "pebble", "What color is the sky?")
+            #expect(asked.out == "The sky is blue.\n", "\(asked.text)")
+            #expect(place.daemonPID != pid)
+        }
+    }
+
+    @Test func statusAndVersionTellWhatRuns() async throws {
+        try await Workplace.with { place in
+            let before = try await place.model("status")
+            #expect(before.status == 1)
+            #expect(before.out == "Docker Model Runner is not running\n")
+            #expect(try await place.model("version").out.contains("(not reachable)"))
+            #expect(try await place.model("ls").status == 0)
+            let after = try await place.model("status", "--json")
+            #expect(after.status == 0)
+            #expect(after.err.isEmpty)
+            let json = try JSON(parsing: after.out)
+            #expect(json["running"] == true)
+            #expect(json["backends"]?["llama.cpp"]?.string?.hasPrefix("Running: llama.cpp") == true, "\(after.text)")
+            #expect(json["endpointHost"]?.string == "http://127.0.0.1:\(place.port)/v1/")
+        }
+    }
+
+    @Test func aPortInUseIsSaidInOneLine() async throws {
+        try await Workplace.with { place in
+            _ = try await place.model("ls")
+            let other = place.folder.appending("other.sock").string
+            let outcome = try await place.wharf("serve", "--port", "\(place.port)", "--socket", other)
+            #expect(outcome.status == 1)
+            #expect(outcome.err.contains("port \(place.port) on 127.0.0.1 is in use"), "\(outcome.text)")
+            let second = try await place.wharf("serve", "--port", "0")
+            #expect(second.status == 1)
+            #expect(second.err.contains("already listens on"), "\(second.text)")
+        }
+    }
+
+    @Test func stopsGracefullyOnSIGTERM() async throws {
+        try await Workplace.with { place in
+            try await prepare(place)
+            _ = try await place.model("run", "--detach", "pebble")
+            let pid = try #require(place.daemonPID)
+            // An answer is under way while the signal comes.
+            async let story = place.model("run", "--temperature", "0", "pebble", "Tell me a long story.")
+            try await Task.sleep(for: .milliseconds(100))
+            POSIX.send(signal: 15, to: pid)
+            let told = try await story
+            // Either it was asked in time and told to its end, or another daemon has told it.
+            #expect(told.status == 0, "\(told.text)")
+            #expect(told.out.count > 500, "\(told.text)")
+            try await eventually("the daemon ends") { !POSIX.send(signal: 0, to: pid) }
+        }
+    }
+
+    @Test func pythonsOpenAIClientFindsWhatItKnows() async throws {
+        try await Workplace.with { place in
+            try await prepare(place)
+            _ = try await place.model("ls")
+            let script = RealParts.repository.appending("Tests/Clients/openai_client.py").string
+            let outcome = try await place.run(
+                RealParts.path("WHARF_CLIENTS_PYTHON"), [script, "\(place.base)/engines/v1", "ai/pebble"])
+            let report = try JSON(parsing: outcome.out)
+            #expect(report["ok"] == true, "\(report["wrong"]?.text ?? outcome.text)")
+            #expect(report["toolLoops"]?["right"]?.int == 12)
+            #expect(report["errors"]?["unknownModel"]?["class"]?.string == "NotFoundError")
+        }
+    }
+}
