@@ -88,7 +88,8 @@ let package = Package(
             "ModelCommands",
             [
                 "Commands", "Core", "CPlatform", "DockerEngine", "Gateway", "Inference", "MCP", "ModelStore", "OCI",
-                "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
+                nioPosix,
                 serviceLifecycle, system,
             ]),
         library(
@@ -100,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "wharf",
             dependencies: [
-                "Commands", "Core", "DockerEngine", "Inference", "MCPCommands", "ModelCommands", "Terminal", argumentParser,
+                "Commands", "Core", "DockerEngine", "Inference", "MCPCommands", "ModelCommands", "Terminal",
+                argumentParser,
                 logging, system,
             ], swiftSettings: swiftSettings),
 
@@ -111,7 +113,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore, nioPosix,
+                "Core", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore,
+                nioPosix,
                 serviceLifecycle, subprocess, system,
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),
@@ -122,8 +125,11 @@ let package = Package(
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",
-            ["RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird, logging, nioCore,
-                nioHTTP1, system]),
+            [
+                "RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird, logging,
+                nioCore,
+                nioHTTP1, system,
+            ]),
         tests("MCPTests", ["MCP", "Core", nioCore]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),
         tests("GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore]),

@@ -46,7 +46,7 @@ extension Failure: CustomStringConvertible {
     package var description: String {
         var text = message
         if let cause { text += ": \(Failure.text(of: cause))" }
-        if let advice { text += ". \(advice)" }
+        if let advice { text += ". \(advice)\(advice.hasSuffix(".") ? "" : ".")" }
         return String(text.map { $0.isNewline ? " " : $0 })
     }
 

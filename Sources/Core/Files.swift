@@ -12,7 +12,8 @@ package enum Files {
         try wrap("cannot read \(path)") {
             let size = try POSIX.status(path).size
             guard size <= limit else {
-                throw Failure(.resourceExhausted, "it has \(ByteCount(size)), more than \(ByteCount(limit)) are not read")
+                throw Failure(
+                    .resourceExhausted, "it has \(ByteCount(size)), more than \(ByteCount(limit)) are not read")
             }
             let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
             return try descriptor.closeAfter {
@@ -32,7 +33,8 @@ package enum Files {
 
     /// Writes through a temporary file in the same folder, synchronised, then renamed over the old one.
     package static func write(_ bytes: ByteBuffer, to path: FilePath, mode: UInt16 = 0o644) throws {
-        let temporary = path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "file").\(unique()).tmp")
+        let temporary = path.removingLastComponent().appending(
+            ".\(path.lastComponent?.string ?? "file").\(unique()).tmp")
         try wrap("cannot write \(path)") {
             do {
                 let descriptor = try FileDescriptor.open(

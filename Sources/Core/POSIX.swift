@@ -41,7 +41,9 @@ package enum POSIX {
     }
 
     package static func link(_ from: FilePath, to: FilePath) throws {
-        try call { from.withPlatformString { from in to.withPlatformString { linkat(AT_FDCWD, from, AT_FDCWD, $0, 0) } } }
+        try call {
+            from.withPlatformString { from in to.withPlatformString { linkat(AT_FDCWD, from, AT_FDCWD, $0, 0) } }
+        }
     }
 
     package static func symbolicLink(at path: FilePath, to target: FilePath) throws {

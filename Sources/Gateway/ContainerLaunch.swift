@@ -27,7 +27,8 @@ package struct ContainerLaunch: Sendable {
         }
         guard server.secrets.isEmpty else {
             let names = server.secrets.map(\.name).joined(separator: ", ")
-            throw Failure(.unsupported, "the MCP server \(server.name) needs secrets (\(names)), which are not given yet")
+            throw Failure(
+                .unsupported, "the MCP server \(server.name) needs secrets (\(names)), which are not given yet")
         }
         var spec = ContainerSpec(image: image)
         spec.command = server.command

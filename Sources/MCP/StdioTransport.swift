@@ -10,7 +10,9 @@ package struct StdioTransport: Transport {
     private let input: SystemPackage.FileDescriptor
     private let output: SystemPackage.FileDescriptor
 
-    package init(input: SystemPackage.FileDescriptor = .standardInput, output: SystemPackage.FileDescriptor = .standardOutput) {
+    package init(
+        input: SystemPackage.FileDescriptor = .standardInput, output: SystemPackage.FileDescriptor = .standardOutput
+    ) {
         self.input = input
         self.output = output
     }

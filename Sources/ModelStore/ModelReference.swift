@@ -19,7 +19,8 @@ package struct ModelReference: Hashable, Sendable {
             id = Digest.isHex(typed.utf8, count: 64) || Digest.isHex(typed.utf8, count: 12) ? typed : nil
         }
         // An id is no name; giving it a place to be looked up keeps every caller on one path.
-        let parsed = try Reference(parsing: Self.complete(id.flatMap { $0.utf8.count > 12 ? $0 : nil } ?? typed))
+        let name = Self.complete(id.flatMap { $0.utf8.count > 12 ? $0 : nil } ?? typed)
+        let parsed = try Reference(parsing: name, typed: typed)
         // Docker's owner of ownerless repositories has no models.
         let library = "library/"
         guard parsed.registry == Reference.defaultRegistry, parsed.repository.hasPrefix(library) else {

@@ -12,12 +12,13 @@ package struct Reference: Hashable, Sendable {
 
     package static let defaultRegistry = "docker.io"
 
+    /// - Parameter typed: what a person wrote, where it was completed before, for the error.
     /// - Throws: `.invalidArgument` that names the part which breaks the grammar.
-    package init(parsing text: some StringProtocol) throws {
+    package init(parsing text: some StringProtocol, typed: String? = nil) throws {
         let text = String(text)
         func refuse(_ why: String) -> Failure {
             Failure(
-                .invalidArgument, "invalid reference \"\(text.prefix(120))\": \(why)",
+                .invalidArgument, "invalid reference \"\((typed ?? text).prefix(120))\": \(why)",
                 advice: "Write it as [HOST[:PORT]/]NAME[:TAG][@DIGEST] with a lower-case name")
         }
         guard !text.isEmpty else { throw refuse("it is empty") }

@@ -1,7 +1,7 @@
 internal import CPlatform
-package import Core
-package import SystemPackage
+internal import Core
 internal import Synchronization
+package import SystemPackage
 
 /// Where a command reads from and writes to, so that commands can be tested without a process.
 package struct Console: Sendable {
@@ -22,7 +22,8 @@ package struct Console: Sendable {
     package static func standard() -> Console {
         let environment = POSIX.environment
         return Console(
-            out: Output(.standardOutput, environment: environment), err: Output(.standardError, environment: environment),
+            out: Output(.standardOutput, environment: environment),
+            err: Output(.standardError, environment: environment),
             environment: environment, isInteractive: POSIX.isTerminal(.standardInput))
     }
 

@@ -1,4 +1,4 @@
-package import Core
+internal import Core
 
 /// Progress of work in several parts: bars that are redrawn on a terminal, a plain line now and then elsewhere.
 package struct ProgressBoard: Sendable {

@@ -19,10 +19,11 @@ package final class FakeDockerEngine: Sendable {
     /// One connection, behind its request. It is closed when the answer's closure returns.
     package struct Connection {
         fileprivate var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
-        fileprivate let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        fileprivate let channel: any Channel
         fileprivate var pending = ByteBuffer()
 
-        package func write(_ bytes: ByteBuffer) async throws { try await outbound.write(bytes) }
+        /// Returns when the socket has the bytes: closing a connection drops those it has not.
+        package func write(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes).get() }
 
         package func write(_ text: String) async throws { try await write(ByteBuffer(string: text)) }
 
@@ -110,11 +111,11 @@ package final class FakeDockerEngine: Sendable {
             for try await connection in connections {
                 group.addTask {
                     // A client that leaves early is part of some tests.
-                    try? await connection.executeThenClose { inbound, outbound in
-                        var connection = Connection(inbound: inbound.makeAsyncIterator(), outbound: outbound)
-                        guard let request = try await connection.request() else { return }
+                    try? await connection.executeThenClose { inbound, _ in
+                        var peer = Connection(inbound: inbound.makeAsyncIterator(), channel: connection.channel)
+                        guard let request = try await peer.request() else { return }
                         self.journal.withLock { $0.append(request) }
-                        try await answer(request, &connection)
+                        try await answer(request, &peer)
                     }
                 }
             }

@@ -11,12 +11,17 @@ struct CatalogReader {
     private let root: Node
 
     init(_ yaml: ByteBuffer) throws {
-        let text = String(buffer: yaml)
+        guard let text = String(validating: yaml.readableBytesView, as: UTF8.self) else {
+            throw Failure(.invalidArgument, "it is no UTF-8 text")
+        }
+        try YAMLAliases.check(text)
         do {
-            guard let node = try Yams.compose(yaml: text) else { throw Failure(.invalidArgument, "it is empty") }
+            guard let node = try Parser(yaml: text, encoding: .utf8).singleRoot() else {
+                throw Failure(.invalidArgument, "it is empty; it needs a \"registry\"")
+            }
             root = node
         } catch let error as YamlError {
-            throw Failure(.invalidArgument, "it is no YAML", cause: error)
+            throw Failure(.invalidArgument, "it is no YAML: \(error.line)")
         }
         var budget = Self.maximumNodes
         try Self.count(root, depth: 0, &budget)
@@ -72,7 +77,7 @@ struct CatalogReader {
             throw Failure(.invalidArgument, "the server \(name): \(JSON.quoted(image)) is no image reference")
         }
         return Server(
-            name: name, title: try text("title"), description: entry["description"]?.string, image: image,
+            name: name, title: try text("title"), description: try text("description"), image: image,
             command: try list("command").map { item in
                 guard let word = item.string, Self.isPlain(word) else {
                     throw Failure(.invalidArgument, "the server \(name): \"command\" is no list of words")
@@ -111,11 +116,18 @@ struct CatalogReader {
             && text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/) != nil
     }
 
+    /// What could lead elsewhere in the engine's API, or be taken for a flag, is refused.
     private static func isImage(_ text: String) -> Bool {
         text.utf8.count <= 512 && text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-\/:@]*/) != nil
+            && !text.contains("..") && !text.contains("//")
     }
 
-    private static func isPlain(_ text: String) -> Bool { !text.unicodeScalars.contains { $0.value == 0 } }
+    /// Without characters that could drive a terminal; lines and tabs are fine.
+    private static func isPlain(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy {
+            $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\r" || $0 == "\t"
+        }
+    }
 
     private static func requireVariable(_ name: String, server: String) throws {
         guard name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil else {
@@ -128,5 +140,19 @@ extension Catalog {
     init(name: String, servers: [Server]) {
         self.name = name
         self.servers = servers
+    }
+}
+
+extension YamlError {
+    /// What is wrong and where, on one line and without the excerpt.
+    fileprivate var line: String {
+        switch self {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "\(problem) in line \(mark.line), column \(mark.column)"
+        case .reader(let problem, _, _, _): problem
+        case .duplicatedKeysInMapping(_, let context): "a key is there twice from line \(context.mark.line) on"
+        default: "it cannot be read"
+        }
     }
 }

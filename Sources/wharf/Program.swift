@@ -27,7 +27,8 @@ enum Program {
         return await CommandContext.$current.withValue(context) {
             // `help` first, so that it explains the command and not the root.
             let words = invocation.arguments
-            let line = words.first == "help" ? ["help", invocation.name] + words.dropFirst() : [invocation.name] + words
+            let line =
+                words.first == "help" ? ["help", invocation.name] + words.dropFirst() : [invocation.name] + words
             return await CommandRunner.run(DockerRoot.self, line)
         }
     }

@@ -13,7 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "nul", "truex", "01", "1.", ".5", "+1", "1e", "\"", "\"\\x\"", "\"\\u12\"", "\"a\u{01}\"", "[1,]", "[1 2]",
+        "", " ", "nul", "truex", "01", "1.", ".5", "+1", "1e", "\"", "\"\\x\"", "\"\\u12\"", "\"a\u{01}\"", "[1,]",
+        "[1 2]",
         "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "[1]]", "1 2", "// c\n1", "'a'", "NaN", "{\"a\":1 \"b\":2}",
     ])
     func refusesWhatIsNoJSON(_ text: String) {
@@ -22,7 +23,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""\u0041\u00e9""#, "Aé"), (#""\ud83d\ude00""#, "😀"), (#""\ud83dx""#, "\u{FFFD}x"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
+        (#""\u0041\u00e9""#, "Aé"), (#""\ud83d\ude00""#, "😀"), (#""\ud83dx""#, "\u{FFFD}x"),
+        (#""\ud83d\u0041""#, "\u{FFFD}A"),
         (#""\/\b\f\"\\""#, "/\u{08}\u{0C}\"\\"), (#""\udc00""#, "\u{FFFD}"),
     ])
     func resolvesEscapes(_ text: String, _ expected: String) throws {
@@ -70,7 +72,9 @@ import Testing
         #expect(try JSON(parsing: written).string == text)
     }
 
-    @Test(arguments: [("5", 5), ("5.0", 5), ("5e2", 500), ("5.5", nil), ("1e300", nil), ("\"5\"", nil)] as [(String, Int?)])
+    @Test(
+        arguments: [("5", 5), ("5.0", 5), ("5e2", 500), ("5.5", nil), ("1e300", nil), ("\"5\"", nil)]
+            as [(String, Int?)])
     func integers(_ text: String, _ expected: Int?) throws {
         #expect(try JSON(parsing: text).int == expected)
     }

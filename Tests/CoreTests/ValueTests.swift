@@ -12,24 +12,31 @@ import Testing
         #expect(ByteCount(bytes).binary == binary)
     }
 
-    @Test(arguments: [
-        ("1970-01-01T00:00:00Z", 0), ("2026-11-21T07:45:31Z", 1_795_247_131), ("2000-02-29T23:59:59Z", 951_868_799),
-        ("2024-12-31T23:59:59.999999999+01:30", 1_735_684_199), ("1969-12-31T23:59:59Z", -1),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2026-11-21T07:45:31Z", 1_795_247_131), ("2000-02-29T23:59:59Z", 951_868_799),
+            ("2024-12-31T23:59:59.999999999+01:30", 1_735_684_199), ("1969-12-31T23:59:59Z", -1),
+        ] as [(String, Int64)])
     func timestamps(_ text: String, _ seconds: Int64) throws {
         let parsed = try #require(Timestamp(rfc3339: text))
         #expect(parsed.seconds == seconds)
         #expect(Timestamp(rfc3339: parsed.rfc3339) == parsed)
     }
 
-    @Test(arguments: ["", "2026-11-21", "2026-11-21T07:45:31", "2026-13-21T07:45:31Z", "2026-11-21T07:45:31+1:00", "xxxx-11-21T07:45:31Z"])
+    @Test(arguments: [
+        "", "2026-11-21", "2026-11-21T07:45:31", "2026-13-21T07:45:31Z", "2026-11-21T07:45:31+1:00",
+        "xxxx-11-21T07:45:31Z",
+    ])
     func badTimestamps(_ text: String) { #expect(Timestamp(rfc3339: text) == nil) }
 
-    @Test(arguments: [
-        (0, "0 seconds ago"), (1, "1 second ago"), (59, "59 seconds ago"), (60, "1 minute ago"), (3600, "1 hour ago"),
-        (7 * 3600, "7 hours ago"), (86400 * 3, "3 days ago"), (86400 * 20, "2 weeks ago"), (86400 * 90, "3 months ago"),
-        (86400 * 800, "2 years ago"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "0 seconds ago"), (1, "1 second ago"), (59, "59 seconds ago"), (60, "1 minute ago"),
+            (3600, "1 hour ago"),
+            (7 * 3600, "7 hours ago"), (86400 * 3, "3 days ago"), (86400 * 20, "2 weeks ago"),
+            (86400 * 90, "3 months ago"),
+            (86400 * 800, "2 years ago"),
+        ] as [(Int64, String)])
     func ages(_ seconds: Int64, _ text: String) {
         #expect(Timestamp(seconds: 1000).ago(from: Timestamp(seconds: 1000 + seconds)) == text)
     }
@@ -42,7 +49,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ([:], "/.docker/models"), (["HOME": "/h"], "/h/.docker/models"), (["HOME": "/h", "DOCKER_CONFIG": "/c"], "/c/models"),
+        ([:], "/.docker/models"), (["HOME": "/h"], "/h/.docker/models"),
+        (["HOME": "/h", "DOCKER_CONFIG": "/c"], "/c/models"),
         (["HOME": "/h", "MODELS_PATH": " '/m' "], "/m"), (["HOME": "/h", "MODELS_PATH": ""], "/h/.docker/models"),
     ])
     func modelPaths(_ environment: [String: String], _ path: String) {

@@ -90,9 +90,8 @@ import Testing
         }
         let missing = #expect(throws: Failure.self) { try found() }
         #expect(missing?.code == .failedPrecondition)
-        #expect(
-            missing?.description
-                == "backend \"llama.cpp\" is not installed. Run: docker model install-runner --backend llama.cpp")
+        #expect(missing?.message == "backend \"llama.cpp\" is not installed")
+        #expect(missing?.advice == "Run: docker model install-runner --backend llama.cpp")
         let inPath = try program("path/llama-server")
         #expect(try found() == inPath)
         let installed = try program(".docker/model-runner/llama.cpp/bin/llama-server")

@@ -5,7 +5,9 @@ import Testing
 
 /// `make install` puts two links where docker looks, and takes nothing away that it cannot put back.
 @Suite(.enabled(if: RealParts.isThere), .timeLimit(.minutes(2))) struct InstallTests {
-    private func script(_ name: String, _ place: Workplace, _ extra: [String: String] = [:]) async throws -> Workplace.Outcome {
+    private func script(_ name: String, _ place: Workplace, _ extra: [String: String] = [:]) async throws
+        -> Workplace.Outcome
+    {
         let binary = try RealParts.path("WHARF_BIN")
         return try await place.run(
             RealParts.repository.appending("scripts/\(name)").string, [],

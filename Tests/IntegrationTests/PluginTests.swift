@@ -5,7 +5,9 @@ import Testing
 
 /// Docker's own command line finds and runs us.
 @Suite(.enabled(if: RealParts.isThere), .timeLimit(.minutes(5))) struct PluginTests {
-    private func withPlugins(_ body: (Workplace, _ docker: ([String]) async throws -> Workplace.Outcome) async throws -> Void)
+    private func withPlugins(
+        _ body: (Workplace, _ docker: ([String]) async throws -> Workplace.Outcome) async throws -> Void
+    )
         async throws
     {
         try await Workplace.with { place in
@@ -50,7 +52,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [["help", "model"], ["model", "--help"], ["model", "help"], ["help", "model", "run"], ["model", "run", "--help"]])
+    @Test(arguments: [
+        ["help", "model"], ["model", "--help"], ["model", "help"], ["help", "model", "run"],
+        ["model", "run", "--help"],
+    ])
     func helpIsHelp(_ arguments: [String]) async throws {
         try await withPlugins { _, docker in
             let outcome = try await docker(arguments)

@@ -121,7 +121,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{", "null", -32700), ("[]", "null", -32600), (#"{"jsonrpc":"2.0","id":9,"method":"tools/list"}"#, "9", -32600),
+        ("{", "null", -32700), ("[]", "null", -32600),
+        (#"{"jsonrpc":"2.0","id":9,"method":"tools/list"}"#, "9", -32600),
     ])
     func whatCannotBeServedIsAnswered(_ message: String, _ id: String, _ code: Int) async throws {
         let (near, far) = MemoryTransport.pair()

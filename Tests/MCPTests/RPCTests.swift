@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("2024-11-05", ProtocolVersion.v2024_11_05), ("2025-06-18", .v2025_06_18), ("2026-07-28", .latest), ("x", .latest),
+        ("2024-11-05", ProtocolVersion.v20241105), ("2025-06-18", .v20250618), ("2026-07-28", .latest),
+        ("x", .latest),
     ])
     func negotiates(_ asked: String, _ expected: ProtocolVersion) {
         #expect(ProtocolVersion.negotiate(asked) == expected)
@@ -49,8 +50,9 @@ import Testing
         let answer = try lifecycle.step(request("initialize", ["protocolVersion": "2025-03-26"]))
         #expect(
             answer?.text
-                == #"{"protocolVersion":"2025-03-26","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}"#)
-        #expect(lifecycle.phase == .initialized(.v2025_03_26))
+                == #"{"protocolVersion":"2025-03-26","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}"#
+        )
+        #expect(lifecycle.phase == .initialized(.v20250326))
         #expect(try lifecycle.step(request("tools/list")) == nil)
     }
 

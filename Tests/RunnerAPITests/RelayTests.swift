@@ -131,7 +131,7 @@ import Testing
             let error = try answer.json["error"]
             #expect(error?["code"]?.string == "backend_not_installed")
             #expect(
-                error?["message"]?.string?.hasSuffix("Run: docker model install-runner --backend llama.cpp") == true)
+                error?["message"]?.string?.contains("Run: docker model install-runner --backend llama.cpp") == true)
             #expect(try await bench.get("/engines/status").json == ["llama.cpp": "Not Installed"])
         }
     }

@@ -33,9 +33,8 @@ import Testing
     @Test func aTakenPortIsOneClearLine() async throws {
         try await Bench.run { bench in
             let failure = await #expect(throws: Failure.self) { try await server(bench, .init(port: bench.port)).run() }
-            #expect(
-                failure?.description
-                    == "port \(bench.port) on 127.0.0.1 is in use. Choose another one with --port.")
+            #expect(failure?.message == "port \(bench.port) on 127.0.0.1 is in use")
+            #expect(failure?.advice == "Choose another one with --port.")
         }
     }
 

@@ -63,9 +63,13 @@ struct GatewayRun: AsyncParsableCommand {
     }
 
     private func chosenServers() throws -> [Server] {
-        let names = servers.flatMap { $0.split(separator: ",") }.map { String($0.trimmingPrefix(while: \.isWhitespace)) }
-            .filter { !$0.isEmpty }
-        let catalogs = try catalog.flatMap { $0.split(separator: ",") }.map { try Catalog.load(path: FilePath(String($0))) }
+        let names = servers.flatMap { $0.split(separator: ",") }.map {
+            String($0.trimmingPrefix(while: \.isWhitespace))
+        }
+        .filter { !$0.isEmpty }
+        let catalogs = try catalog.flatMap { $0.split(separator: ",") }.map {
+            try Catalog.load(path: FilePath(String($0)))
+        }
         guard !names.isEmpty else {
             throw Failure(.invalidArgument, "no server is chosen", advice: "Name some: --servers demo-tools")
         }

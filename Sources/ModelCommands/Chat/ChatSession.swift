@@ -14,7 +14,9 @@ struct ChatSession: Sendable {
     let tools: [JSON]
     private(set) var messages: [JSON] = []
 
-    init(client: RunnerClient, console: Console, model: String, system: String?, temperature: Double?, tools: [JSON] = []) {
+    init(
+        client: RunnerClient, console: Console, model: String, system: String?, temperature: Double?, tools: [JSON] = []
+    ) {
         self.client = client
         self.console = console
         self.model = model
@@ -44,7 +46,8 @@ struct ChatSession: Sendable {
         }
         if phase != .silent { console.out.print("") }
         guard stream.isDone || stream.finishReason != nil else {
-            throw Failure(.unavailable, "the answer broke off", advice: "`docker model logs` or the engine's log may tell why.")
+            throw Failure(
+                .unavailable, "the answer broke off", advice: "`docker model logs` or the engine's log may tell why.")
         }
         messages.append(stream.message)
         return stream

@@ -19,7 +19,9 @@ struct Preparation: Sendable {
     }
 
     private func installEngineIfMissing() async throws {
-        guard context.paths.setting("MODEL_RUNNER_NO_AUTO_INSTALL") == nil, client.endpoint.kind == .local else { return }
+        guard context.paths.setting("MODEL_RUNNER_NO_AUTO_INSTALL") == nil, client.endpoint.kind == .local else {
+            return
+        }
         let status = try await client.json(.GET, "/engines/status")["llama.cpp"]?.string ?? ""
         guard status.hasPrefix("Not Installed") else { return }
         context.console.err.print("Installing llama.cpp backend (once, about 35 MB)...")

@@ -40,7 +40,8 @@ enum ModelTransfer {
                 guard let message = try? JSON(parsing: line), let type = message["type"]?.string else {
                     throw Failure(
                         .corrupted,
-                        "unexpected response from server (not valid progress data): \(String(buffer: line).prefix(4096))")
+                        "unexpected response from server (not valid progress data): \(String(buffer: line).prefix(4096))"
+                    )
                 }
                 let text = message["message"]?.string ?? ""
                 switch type {
@@ -59,7 +60,8 @@ enum ModelTransfer {
             }
         }
         guard succeeded else {
-            throw Failure(.unavailable, "the runner ended the transfer without saying how it went", advice: "Try again.")
+            throw Failure(
+                .unavailable, "the runner ended the transfer without saying how it went", advice: "Try again.")
         }
     }
 }

@@ -6,7 +6,8 @@ internal import Terminal
 
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rm", abstract: "Remove models from this machine", usage: "docker model rm [OPTIONS] MODEL [MODEL...]")
+        commandName: "rm", abstract: "Remove models from this machine",
+        usage: "docker model rm [OPTIONS] MODEL [MODEL...]")
 
     @Flag(name: .shortAndLong, help: "Remove a model given by its ID with all its tags.") var force = false
     @Argument(help: "The models.") var models: [String]
@@ -19,7 +20,8 @@ struct Remove: AsyncParsableCommand {
                 do {
                     removals = try await client.json(.DELETE, "/models/\(model.pathEncoded)?force=\(force)")
                 } catch let failure as Failure where failure.code == .notFound {
-                    throw Failure(.notFound, "no such model: \(model)", advice: "`docker model ls` lists the models here.")
+                    throw Failure(
+                        .notFound, "no such model: \(model)", advice: "`docker model ls` lists the models here.")
                 }
                 for removal in removals.array ?? [] {
                     if let tag = removal["Untagged"]?.string { out.print("Untagged: \(tag)") }

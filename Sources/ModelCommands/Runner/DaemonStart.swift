@@ -1,7 +1,7 @@
 internal import AsyncHTTPClient
+internal import CPlatform
 internal import Commands
 internal import Core
-internal import CPlatform
 internal import NIOCore
 internal import SystemPackage
 
@@ -68,7 +68,7 @@ struct DaemonStart: Sendable {
 
     /// `wharf serve` in a session of its own, its output in the log.
     private func spawn() throws -> pid_t {
-        var actions = posix_spawn_file_actions_t_()
+        var actions = makeFileActions()
         try check(posix_spawn_file_actions_init(&actions), "prepare the daemon's files")
         defer { posix_spawn_file_actions_destroy(&actions) }
         let log = context.paths.modelRunnerLog.string
@@ -76,7 +76,7 @@ struct DaemonStart: Sendable {
         try check(
             posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600), "open \(log)")
         try check(posix_spawn_file_actions_adddup2(&actions, 1, 2), "open \(log)")
-        var attributes = posix_spawnattr_t_()
+        var attributes = makeAttributes()
         try check(posix_spawnattr_init(&attributes), "prepare the daemon's session")
         defer { posix_spawnattr_destroy(&attributes) }
         // A session of its own: a Ctrl-C in the terminal that started it is not meant for it.
@@ -85,7 +85,9 @@ struct DaemonStart: Sendable {
         let variables = context.paths.environment.map { "\($0.key)=\($0.value)" }
         var pid: pid_t = 0
         let result = withCStrings(arguments) { argv in
-            withCStrings(variables) { envp in posix_spawn(&pid, context.program.string, &actions, &attributes, argv, envp) }
+            withCStrings(variables) { envp in
+                posix_spawn(&pid, context.program.string, &actions, &attributes, argv, envp)
+            }
         }
         try check(result, "start the model runner")
         return pid
@@ -107,9 +109,9 @@ struct DaemonStart: Sendable {
 }
 
 #if canImport(Darwin)
-    private func posix_spawn_file_actions_t_() -> posix_spawn_file_actions_t? { nil }
-    private func posix_spawnattr_t_() -> posix_spawnattr_t? { nil }
+    private func makeFileActions() -> posix_spawn_file_actions_t? { nil }
+    private func makeAttributes() -> posix_spawnattr_t? { nil }
 #else
-    private func posix_spawn_file_actions_t_() -> posix_spawn_file_actions_t { posix_spawn_file_actions_t() }
-    private func posix_spawnattr_t_() -> posix_spawnattr_t { posix_spawnattr_t() }
+    private func makeFileActions() -> posix_spawn_file_actions_t { posix_spawn_file_actions_t() }
+    private func makeAttributes() -> posix_spawnattr_t { posix_spawnattr_t() }
 #endif

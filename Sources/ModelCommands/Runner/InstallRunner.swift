@@ -15,7 +15,8 @@ struct InstallRunner: AsyncParsableCommand {
     func run() async throws {
         guard backend == "llama.cpp" else {
             throw Failure(
-                .unsupported, "there is no backend \"\(backend)\" to install", advice: "The only one so far is llama.cpp.")
+                .unsupported, "there is no backend \"\(backend)\" to install",
+                advice: "The only one so far is llama.cpp.")
         }
         let context = CommandContext.current
         try await EngineInstaller(paths: context.paths).install { context.console.err.print($0) }

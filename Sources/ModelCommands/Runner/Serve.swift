@@ -25,7 +25,8 @@ package struct Serve: AsyncParsableCommand {
     var socket: String?
     @Option(help: "The TCP port; 0 for none. (default: MODEL_RUNNER_PORT or 12434)") var port: Int?
     @Option(help: "The address to listen on.") var host = "127.0.0.1"
-    @Option(help: ArgumentHelp("Where models are kept. (default: MODELS_PATH or ~/.docker/models)", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp("Where models are kept. (default: MODELS_PATH or ~/.docker/models)", valueName: "folder"))
     var modelsPath: String?
     @Flag(help: .hidden) var stopWhenIdle = false
 
@@ -38,11 +39,13 @@ package struct Serve: AsyncParsableCommand {
     package func run() async throws {
         let context = CommandContext.current
         var logger = Logger(label: "wharf")
-        logger.logLevel = context.paths.setting("LOG_LEVEL").flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .info
+        logger.logLevel =
+            context.paths.setting("LOG_LEVEL").flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .info
         let port = port ?? RunnerEndpoint.portNumber(context.paths)
         let socket = socket.map { FilePath($0) } ?? context.paths.modelRunnerSocket
         var configuration = RunnerServer.Configuration(
-            socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current, handlesSignals: true,
+            socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current,
+            handlesSignals: true,
             scheduler: .init(policy: .init(trampoline: context.program)),
             onListening: { address in
                 context.console.err.print("listening on \(Self.describe(address))")
@@ -63,7 +66,8 @@ package struct Serve: AsyncParsableCommand {
                 client: http, environment: context.paths, userAgent: "docker-model-runner/\(WharfVersion.current)")
             try await RunnerServer(
                 configuration: configured, store: ModelStore(root: models), registry: registry,
-                backends: [LlamaServer(paths: context.paths)], installer: EngineInstaller(paths: context.paths), logger: log
+                backends: [LlamaServer(paths: context.paths)], installer: EngineInstaller(paths: context.paths),
+                logger: log
             ).run()
         }
         try? Files.remove(Self.processIDFile(beside: socket))
@@ -80,9 +84,10 @@ package struct Serve: AsyncParsableCommand {
     private static let idleLimit = Duration.seconds(15 * 60)
 
     private func isFree(_ port: Int) async -> Bool {
-        guard let channel = try? await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .bind(host: host, port: port).get()
+        guard
+            let channel = try? await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: host, port: port).get()
         else { return false }
         try? await channel.close()
         return true

@@ -16,7 +16,9 @@ struct Status: AsyncParsableCommand {
         let out = context.console.out
         try await withHTTPClient { http in
             guard let endpoint = await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) else {
-                if json { out.print(report(running: false, backends: [:], paths: context.paths).text) } else {
+                if json {
+                    out.print(report(running: false, backends: [:], paths: context.paths).text)
+                } else {
                     out.print("Docker Model Runner is not running")
                     context.console.err.print(
                         "It starts by itself with the first command that needs it; `wharf serve` starts it by hand.")

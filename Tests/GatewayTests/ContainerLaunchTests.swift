@@ -1,0 +1,68 @@
+import Core
+import Gateway
+import NIOCore
+import Testing
+import Toolkit
+
+@Suite struct ContainerLaunchTests {
+    private func launch(_ entry: String) throws -> ContainerLaunch {
+        let catalog = try Catalog(
+            parsing: ByteBuffer(string: "registry:\n  s:\n    image: some/image:1\n\(entry)"), source: "test")
+        return ContainerLaunch(server: try catalog.server(named: "s"), owner: "o")
+    }
+
+    @Test func theDefaultsTakeEverythingAway() throws {
+        let json = try launch("").spec().json
+        #expect(
+            json["HostConfig"]?.text
+                == #"{"AutoRemove":true,"Init":true,"ReadonlyRootfs":true,"CapDrop":["ALL"],"#
+                + #""SecurityOpt":["no-new-privileges"],"LogConfig":{"Type":"none"},"NanoCpus":1000000000,"#
+                + #""Memory":2147483648,"MemorySwap":2147483648,"PidsLimit":256,"NetworkMode":"none","#
+                + #""Tmpfs":{"/tmp":"rw,noexec,nosuid,nodev,size=64m"}}"#)
+        #expect(json["Image"] == "some/image:1")
+        #expect(json["OpenStdin"] == true)
+        #expect(json["StdinOnce"] == true)
+        #expect(json["Cmd"] == nil)
+        #expect(
+            json["Labels"]?.text
+                == #"{"dev.wharf.owner":"o","docker-mcp":"true","docker-mcp-name":"s","#
+                + #""docker-mcp-tool-type":"mcp","docker-mcp-transport":"stdio"}"#)
+    }
+
+    /// A catalog is a stranger's text: what it asks for beyond the strict defaults is not given.
+    @Test(arguments: [
+        "    volumes: [\"/:/host\"]\n", "    allowHosts: [\"example.org:443\"]\n", "    disableNetwork: false\n",
+        "    privileged: true\n", "    extraHosts: [\"a:1.2.3.4\"]\n",
+    ])
+    func aCatalogCannotGrantAnything(_ entry: String) throws {
+        #expect(try launch(entry).spec().json == launch("").spec().json)
+    }
+
+    @Test func commandEnvironmentAndUserAreTheCatalogs() throws {
+        let json = try launch(
+            "    command: [--verbose, x]\n    env: [{name: A, value: b}, {name: B, value: '{{x}}'}]\n    user: '1000'\n"
+        ).spec().json
+        #expect(json["Cmd"] == ["--verbose", "x"])
+        #expect(json["Env"] == ["A=b"])
+        #expect(json["User"] == "1000")
+    }
+
+    @Test func aServerThatNeedsMoreIsRefusedAndSaysWhat() throws {
+        let secret = #expect(throws: Failure.self) {
+            try launch("    secrets: [{name: s.token, env: TOKEN}]\n").spec()
+        }
+        #expect(secret?.description.contains("s.token") == true)
+        let catalog = try Catalog(
+            parsing: ByteBuffer(string: "registry:\n  r:\n    remote: {url: 'https://example.org'}\n"), source: "test")
+        let remote = #expect(throws: Failure.self) {
+            try ContainerLaunch(server: catalog.server(named: "r"), owner: "o").spec()
+        }
+        #expect(remote?.code == .unsupported)
+    }
+
+    @Test func namesOfContainersDiffer() throws {
+        let launch = try launch("")
+        #expect(launch.containerName != launch.containerName)
+        #expect(launch.containerName.hasPrefix("docker-mcp-s-"))
+    }
+}

@@ -1,0 +1,68 @@
+import Synchronization
+import Terminal
+import Testing
+
+/// Collects what a console writes.
+private final class Sink: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+    func output(isTerminal: Bool) -> Console.Output {
+        Console.Output(isTerminal: isTerminal) { [self] more in bytes.withLock { $0 += more } }
+    }
+}
+
+@Suite struct TerminalTests {
+    @Test func tablesAreDockers() {
+        var table = Table(["MODEL NAME", "SIZE"])
+        table.append(["a", "1.00MB"])
+        table.append(["a-long-name", "2B"])
+        #expect(
+            table.text == """
+                MODEL NAME   SIZE    
+                a            1.00MB  
+                a-long-name  2B      
+                """)
+    }
+
+    @Test(arguments: [
+        ("\u{1B}[31mred", "\u{FFFD}[31mred"), ("a\u{202E}b", "a\u{FFFD}b"), ("tab\there", "tab\there"), ("é漢", "é漢"),
+    ])
+    func whatIsShownCannotDriveTheTerminal(_ text: String, _ shown: String) {
+        #expect(text.printable == shown)
+    }
+
+    @Test func aTableCellStaysOnItsLine() {
+        var table = Table(["A"])
+        table.append(["x\ny\u{1B}[2J"])
+        #expect(table.text == "A         \nx y\u{FFFD}[2J  ")
+    }
+
+    @Test func progressIsLinesWithoutATerminal() {
+        let sink = Sink()
+        var board = ProgressBoard(sink.output(isTerminal: false), verb: "Downloading", doneText: "Pull complete")
+        for current in stride(from: Int64(0), through: 1000, by: 1) {
+            board.update("layer", current: current, total: 1000)
+        }
+        let lines = sink.text.split(separator: "\n")
+        #expect(lines.count <= 11)
+        #expect(lines.last == "Downloaded 1.00kB of 1.00kB")
+        #expect(!sink.text.contains("\u{1B}"))
+    }
+
+    @Test func progressNeverGoesBackwards() {
+        let sink = Sink()
+        var board = ProgressBoard(sink.output(isTerminal: true), verb: "Downloading", doneText: "Pull complete")
+        board.update("0123456789abcdef", current: 900, total: 1000)
+        board.update("0123456789abcdef", current: 100, total: 1000)
+        let last = sink.text.split(separator: "\n", omittingEmptySubsequences: true).last ?? ""
+        #expect(last.contains("0123456789ab: Downloading"))
+        #expect(last.hasSuffix("900B/1.00kB"))
+        board.update("0123456789abcdef", current: 1000, total: 1000)
+        #expect(sink.text.contains("0123456789ab: Pull complete"))
+    }
+
+    @Test func coloursAreForTerminals() {
+        #expect(Sink().output(isTerminal: false).styled("x", .red) == "x")
+        #expect(Sink().output(isTerminal: true).styled("x", .red) == "\u{1B}[31mx\u{1B}[0m")
+    }
+}
