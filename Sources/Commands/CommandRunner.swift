@@ -58,13 +58,19 @@ package enum CommandRunner {
             return line[start..<end]
         }.first
         let more = path.map { "Run '\($0) --help' for more information" }
-        return ([docker(message)] + usage + [more].compactMap { $0 }).joined(separator: "\n\n")
+        return ([docker(message, usage: usage.first ?? "", path: path)] + usage + [more].compactMap { $0 }).joined(
+            separator: "\n\n")
     }
 
     /// Docker's words for the commonest mistakes.
-    private static func docker(_ message: String) -> String {
+    private static func docker(_ message: String, usage: String, path: Substring?) -> String {
         if message.hasPrefix("Unknown option '"), let flag = message.split(separator: "'").dropFirst().first {
             return flag.hasPrefix("--") ? "unknown flag: \(flag)" : "unknown shorthand flag: \(flag)"
+        }
+        if message.hasPrefix("Unexpected argument '"), usage.contains(" <subcommand>"),
+            let word = message.split(separator: "'").dropFirst().first, let path
+        {
+            return "unknown command: \(path) \(word)"
         }
         return message
     }

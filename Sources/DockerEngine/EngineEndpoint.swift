@@ -56,7 +56,22 @@ package enum EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// - Parameters:
     ///   - host: docker's `--host`; else `DOCKER_HOST` counts.
     ///   - context: docker's `--context`; else `DOCKER_CONTEXT`, else the one `docker context use` has chosen.
-    package static func resolve(paths: Paths, host: String? = nil, context: String? = nil) throws -> EngineEndpoint {
+    ///   - wantsTLS: docker's `--tls` and its kin.
+    package static func resolve(
+        paths: Paths, host: String? = nil, context: String? = nil, wantsTLS: Bool = false
+    ) throws -> EngineEndpoint {
+        let endpoint = try chosen(paths: paths, host: host, context: context)
+        // Refuses rather than sending in the clear what was meant to be encrypted.
+        if wantsTLS, case .tcp = endpoint { throw encrypted }
+        return endpoint
+    }
+
+    /// The engine of a command that docker has passed its own flags to.
+    package static func resolve(paths: Paths, globals: PluginGlobals) throws -> EngineEndpoint {
+        try resolve(paths: paths, host: globals.host, context: globals.context, wantsTLS: globals.wantsTLS)
+    }
+
+    private static func chosen(paths: Paths, host: String?, context: String?) throws -> EngineEndpoint {
         if let host { return try plain(host, paths) }
         // `default` means: as if there were no contexts.
         if let context, context != "default" { return try named(context, paths) }
@@ -67,7 +82,6 @@ package enum EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
         return usual(paths)
     }
 
-    /// Refuses rather than sending in the clear what was meant to be encrypted.
     private static func plain(_ text: String, _ paths: Paths) throws -> EngineEndpoint {
         let endpoint = try EngineEndpoint(parsing: text)
         if case .tcp = endpoint, paths.setting("DOCKER_TLS_VERIFY") != nil { throw encrypted }

@@ -97,4 +97,13 @@ internal import Testing
         }
         try body(Paths(environment: ["DOCKER_CONFIG": folder.string, "HOME": folder.string]))
     }
+
+    @Test func whatShouldBeEncryptedIsNotSentInTheClear() throws {
+        let paths = Paths(environment: [:])
+        let failure = #expect(throws: Failure.self) {
+            try EngineEndpoint.resolve(paths: paths, host: "tcp://h:1", wantsTLS: true)
+        }
+        #expect(failure?.code == .unsupported)
+        #expect(try EngineEndpoint.resolve(paths: paths, host: "unix:///s", wantsTLS: true) == .unix("/s"))
+    }
 }

@@ -51,7 +51,9 @@ internal import Testing
         },
         Line("docker-model -l info model ls", "ls") { $0.logLevel = "info" },
         Line("docker-model --log-level=warn model ls", "ls") { $0.logLevel = "warn" },
-        Line("docker-model --tls --tlsverify --tlscacert a --tlscert=b --tlskey c model ls", "ls"),
+        Line("docker-model --tls --tlsverify --tlscacert a --tlscert=b --tlskey c model ls", "ls") {
+            $0.wantsTLS = true
+        },
         Line("docker-model --tlsverify=false model ls", "ls"),
         Line("docker-model -D ls", "ls") { $0.isDebug = true },
         Line("docker-model model ls -c x", "ls -c x"),

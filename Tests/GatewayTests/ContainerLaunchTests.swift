@@ -1,4 +1,5 @@
 import Core
+import DockerEngine
 import Gateway
 import NIOCore
 import Testing

@@ -1,8 +1,9 @@
 import Core
-import Gateway
 import MCP
 import NIOCore
 import Testing
+
+@testable import Gateway
 
 @Suite struct SurfaceTests {
     private func tool(_ name: String) -> Tool {

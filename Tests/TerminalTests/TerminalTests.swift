@@ -34,7 +34,7 @@ private final class Sink: Sendable {
     @Test func aTableCellStaysOnItsLine() {
         var table = Table(["A"])
         table.append(["x\ny\u{1B}[2J"])
-        #expect(table.text == "A         \nx y\u{FFFD}[2J  ")
+        #expect(table.text == "A        \nx y\u{FFFD}[2J  ")
     }
 
     @Test func progressIsLinesWithoutATerminal() {

@@ -18,6 +18,8 @@ package struct PluginGlobals: Sendable, Hashable {
     package var configDirectory: String?
     package var isDebug = false
     package var logLevel: String?
+    /// Whether any of docker's flags asks for an encrypted connection.
+    package var wantsTLS = false
 
     package init() {}
 }

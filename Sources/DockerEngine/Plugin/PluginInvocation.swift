@@ -37,7 +37,7 @@ package struct PluginInvocation: Sendable, Hashable {
                 rest = ["-\(flag.dropFirst(2))"] + rest.dropFirst()
                 continue
             } else if flag == "--tls" || flag == "--tlsverify" {
-                // Read, so that they do not end up in the plugin's own arguments.
+                globals.wantsTLS = true
             } else if let (name, value) = Self.attachedValue(flag), set(name, value) {
                 // `--context=x` and `-cx`.
             } else if let value = rest.dropFirst().first, set(flag, value) {
@@ -56,12 +56,15 @@ package struct PluginInvocation: Sendable, Hashable {
         case "--host", "-H": globals.host = value
         case "--config": globals.configDirectory = value
         case "--log-level", "-l": globals.logLevel = value
-        case "--debug", "-D": globals.isDebug = ["true", "1", "t"].contains(value.lowercased())
-        case "--tls", "--tlsverify", "--tlscacert", "--tlscert", "--tlskey": break
+        case "--debug", "-D": globals.isDebug = Self.isTrue(value)
+        case "--tls", "--tlsverify": globals.wantsTLS = Self.isTrue(value)
+        case "--tlscacert", "--tlscert", "--tlskey": globals.wantsTLS = true
         default: return false
         }
         return true
     }
+
+    private static func isTrue(_ value: String) -> Bool { ["true", "1", "t"].contains(value.lowercased()) }
 
     private static func attachedValue(_ flag: String) -> (name: String, value: String)? {
         if flag.hasPrefix("--") {

@@ -14,7 +14,7 @@ struct GatewayRun: AsyncParsableCommand {
         commandName: "run", abstract: "Run the gateway",
         usage: "docker mcp gateway run [--catalog FILE] --servers NAME[,NAME]",
         discussion: """
-            Speaks MCP on stdin and stdout and starts each server in a container of its own: 1 CPU, 2 GiB without swap,
+            Speaks MCP on stdin and stdout and starts each server in a container of its own: 1 CPU, 2 GiB without swap, \
             no network, no host files, no capabilities, a read-only root. When the client leaves, nothing is left.
             """)
 
@@ -40,8 +40,7 @@ struct GatewayRun: AsyncParsableCommand {
         let err = context.console.err
         err.print("- Those servers are enabled: \(chosen.map(\.name).joined(separator: ", "))")
         try await withHTTPClient { http in
-            let endpoint = try EngineEndpoint.resolve(
-                paths: context.paths, host: context.globals.host, context: context.globals.context)
+            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
             let engine = try await Engine.connect(client: http, endpoint: endpoint)
             try await untilSignalled {
                 try await DownstreamSession.serve(servers: chosen, engine: engine, over: StdioTransport()) { event in

@@ -14,10 +14,10 @@ struct Run: AsyncParsableCommand {
         abstract: "Run a model and ask it something",
         usage: "docker model run [OPTIONS] MODEL [PROMPT]",
         discussion: """
-            Without a prompt it is a conversation; a prompt may also come on stdin. A model that is not on this machine
+            Without a prompt it is a conversation; a prompt may also come on stdin. A model that is not on this machine \
             is pulled first, and the inference engine is installed where there is none.
 
-            With --mcp the model gets the tools of those MCP servers. Each runs in a container of its own, without
+            With --mcp the model gets the tools of those MCP servers. Each runs in a container of its own, without \
             network or host files, that is removed at the end.
             """)
 
@@ -61,8 +61,7 @@ struct Run: AsyncParsableCommand {
     ) async throws {
         let err = context.console.err
         try await withHTTPClient { http in
-            let endpoint = try EngineEndpoint.resolve(
-                paths: context.paths, host: context.globals.host, context: context.globals.context)
+            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
             let engine = try await Engine.connect(client: http, endpoint: endpoint)
             try await Gateway.run(servers: servers, engine: engine, onEvent: { Self.show($0, on: err) }) { gateway in
                 // The model loads while the containers start.

@@ -17,7 +17,7 @@ package struct Serve: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Serve models on a Unix socket and a TCP port",
         discussion: """
-            Loopback only, unless --host says otherwise. SIGTERM or Ctrl-C stop it, after the answers under way.
+            Loopback only, unless --host says otherwise. SIGTERM or Ctrl-C stop it, after the answers under way. \
             The docker model commands start it by themselves when none runs; it then stops when it has been idle.
             """)
 
