@@ -1,12 +1,15 @@
 package import Core
 package import DockerEngine
 package import MCP
+internal import Synchronization
 package import Toolkit
 
 /// The chosen servers behind one list of tools: the gateway's behaviour, whatever transport clients use.
 package final class Gateway: Sendable {
     private let upstreams: [Upstream]
     private let onEvent: @Sendable (GatewayEvent) async -> Void
+    /// Made once, when every server is ready or has failed.
+    private let merged = Mutex<Surface?>(nil)
 
     private init(upstreams: [Upstream], onEvent: @escaping @Sendable (GatewayEvent) async -> Void) {
         self.upstreams = upstreams
@@ -61,6 +64,7 @@ package final class Gateway: Sendable {
 
     /// The tools of all servers that are ready; one that failed is missing, and has been reported.
     package func surface() async throws -> Surface {
+        if let surface = merged.withLock({ $0 }) { return surface }
         var servers: [(name: String, tools: [Tool])] = []
         for upstream in upstreams {
             do {
@@ -69,7 +73,9 @@ package final class Gateway: Sendable {
                 continue
             }
         }
-        return Surface(servers)
+        let surface = Surface(servers)
+        merged.withLock { $0 = surface }
+        return surface
     }
 
     /// Calls a tool by its exposed name.

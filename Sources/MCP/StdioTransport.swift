@@ -1,3 +1,4 @@
+internal import Core
 package import NIOCore
 internal import NIOPosix
 package import SystemPackage
@@ -25,16 +26,12 @@ package struct StdioTransport: Transport {
         threads.start()
         let source = try DescriptorInput(input, threads: threads)
         let writer = DescriptorOutput(output, threads: threads)
-        do {
-            let result = try await body(LineMessages(source)) { try await writer.write(line: $0) }
+        defer {
             source.wake()
-            try await threads.shutdownGracefully()
-            return result
-        } catch {
-            source.wake()
-            try? await threads.shutdownGracefully()
-            throw error
+            // Not waited for: a client that has stopped reading may hold the writing thread for ever.
+            threads.shutdownGracefully { _ in }
         }
+        return try await body(LineMessages(source)) { try await writer.write(line: $0) }
     }
 }
 
@@ -42,25 +39,30 @@ package struct StdioTransport: Transport {
 private actor DescriptorOutput {
     private let descriptor: SystemPackage.FileDescriptor
     private let threads: NIOThreadPool
-    private var last: Task<Void, any Error>?
+    private var last: Task<Void, Never>?
 
     init(_ descriptor: SystemPackage.FileDescriptor, threads: NIOThreadPool) {
         self.descriptor = descriptor
         self.threads = threads
     }
 
+    /// Returns when the line is out. A sender that is cancelled leaves, but its line is written whole all the same.
     func write(line: ByteBuffer) async throws {
         var bytes = line
         bytes.writeString("\n")
-        let (previous, whole) = (last, bytes)
-        // Chained so that two lines never mix; a task, so that a cancelled sender cannot leave half a line behind.
-        let task = Task { [descriptor, threads] in
-            _ = await previous?.result
-            try await threads.runIfActive {
-                _ = try whole.withUnsafeReadableBytes { try descriptor.writeAll($0) }
+        let (previous, whole, written) = (last, bytes, Promise<Void>())
+        // Chained, so that two lines never mix.
+        last = Task { [descriptor, threads] in
+            await previous?.value
+            do {
+                try await threads.runIfActive {
+                    _ = try whole.withUnsafeReadableBytes { try descriptor.writeAll($0) }
+                }
+                written.fulfil(.success(()))
+            } catch {
+                written.fulfil(.failure(error))
             }
         }
-        last = task
-        try await task.value
+        try await written.value
     }
 }

@@ -125,8 +125,7 @@ struct Run: AsyncParsableCommand {
         if detach { return nil }
         var parts = prompt.isEmpty ? [] : [prompt.joined(separator: " ")]
         if !console.isInteractive {
-            var text = ""
-            while let line = readLine(strippingNewline: false) { text += line }
+            let text = try standardInput()
             if !text.allSatisfy(\.isWhitespace) { parts.append(text) }
         }
         if parts.isEmpty && !console.isInteractive {
@@ -134,6 +133,21 @@ struct Run: AsyncParsableCommand {
         }
         return parts.isEmpty ? nil : parts.joined(separator: "\n\n")
     }
+
+    private func standardInput() throws -> String {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try chunk.withUnsafeMutableBytes { try FileDescriptor.standardInput.read(into: $0) }
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += chunk.prefix(count)
+            guard bytes.count <= Self.maximumPrompt else {
+                throw Failure(.resourceExhausted, "stdin has more than \(ByteCount(Self.maximumPrompt)), too much to ask")
+            }
+        }
+    }
+
+    private static let maximumPrompt = 16 << 20
 
     private func chosenServers() throws -> [Server] {
         guard let mcp else { return [] }
