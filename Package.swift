@@ -79,11 +79,18 @@ let package = Package(
 
         // MCP Toolkit and Gateway.
         library("MCP", ["Core", nioCore, nioPosix, system]),
+        library(
+            "MCPHTTP",
+            [
+                "Core", "MCP", asyncAlgorithms, httpTypes, hummingbird, logging, nioCore, serviceLifecycle, system,
+            ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
         library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", nioCore]),
 
         // What a person types.
-        library("Commands", ["Core", "DockerEngine", "Terminal", argumentParser, asyncHTTPClient, nioCore, system]),
+        library(
+            "Commands",
+            ["Core", "DockerEngine", "Terminal", argumentParser, asyncHTTPClient, nioCore, system, unixSignals]),
         library(
             "ModelCommands",
             [
@@ -95,13 +102,13 @@ let package = Package(
         library(
             "MCPCommands",
             [
-                "Commands", "Core", "DockerEngine", "Gateway", "MCP", "Terminal", "Toolkit", argumentParser,
+                "Commands", "Core", "DockerEngine", "Gateway", "MCP", "MCPHTTP", "Terminal", "Toolkit", argumentParser,
                 asyncHTTPClient, logging, nioCore, unixSignals, system,
             ]),
         .executableTarget(
             name: "wharf",
             dependencies: [
-                "Commands", "Core", "DockerEngine", "Inference", "MCPCommands", "ModelCommands", "Terminal",
+                "Commands", "Core", "DockerEngine", "Inference", "MCPCommands", "ModelCommands", "Terminal", "Toolkit",
                 argumentParser,
                 logging, system,
             ], swiftSettings: swiftSettings),
@@ -130,15 +137,24 @@ let package = Package(
                 nioCore,
                 nioHTTP1, system,
             ]),
-        tests("MCPTests", ["MCP", "Core", nioCore]),
+        tests("MCPTests", ["MCP", "Core", nioCore, system]),
+        tests(
+            "MCPHTTPTests",
+            ["MCPHTTP", "MCP", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, system]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),
         tests("GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore]),
         tests(
             "CommandTests",
-            ["Commands", "ModelCommands", "MCPCommands", "DockerEngine", "Terminal", "Core", argumentParser, nioCore]),
+            [
+                "Commands", "ModelCommands", "MCPCommands", "MCPHTTP", "DockerEngine", "Terminal", "Core",
+                argumentParser, nioCore,
+            ]),
         tests(
             "IntegrationTests",
-            ["Core", "DockerEngine", asyncHTTPClient, nioCore, nioPosix, subprocess, system]),
+            [
+                "Core", "DockerEngine", "Gateway", "MCP", "Toolkit", asyncHTTPClient, nioCore, nioPosix, subprocess,
+                system,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -100,3 +100,43 @@ print(sys.executable)' 2>/dev/null && return
 }
 
 find_registry() { command -v docker-registry || command -v registry; }
+
+# The first string that a JSON text on stdin has under this name; enough for what the engine answers.
+json_field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1; }
+
+# pack FOLDER FILE NAME...: an archive of those names in FOLDER that is the same whenever their content is.
+pack() {
+    local folder=$1 file=$2
+    shift 2
+    if tar --version 2>/dev/null | grep -q GNU; then
+        tar -C "$folder" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$file" "$@"
+    else
+        (cd "$folder" && find "$@" | sort | xargs touch -h -t 197001010000.00 &&
+            find "$@" | sort | tar --uid 0 --gid 0 --no-recursion -cf "$file" -T -)
+    fi
+}
+
+# has_image ENDPOINT TAG CONTENT: whether the image with this tag was built from this content.
+has_image() { [ "$(engine_curl "$1" "/images/$2/json" | json_field wharf.content)" = "$3" ]; }
+
+# build_image ENDPOINT TAG CONTENT FOLDER NAME...: builds from FOLDER/Dockerfile and those names, labelled with CONTENT.
+build_image() {
+    local endpoint=$1 tag=$2 content=$3 folder=$4 before problem context
+    shift 4
+    context=$folder/context.tar
+    printf 'LABEL wharf.content="%s"\n' "$content" >>"$folder/Dockerfile"
+    pack "$folder" "$context" Dockerfile "$@"
+    before=$(engine_curl "$endpoint" "/images/$tag/json")
+    engine_curl "$endpoint" "/build?t=$(printf '%s' "$tag" | sed 's|/|%2F|g; s|:|%3A|g')&forcerm=1" \
+        -X POST -H 'Content-Type: application/x-tar' -T "$context" >"$folder/answer" ||
+        fail "the engine at $endpoint broke off the build"
+    problem=$(json_field message <"$folder/answer")
+    [ -z "$problem" ] || fail "the engine at $endpoint could not build $tag: $problem"
+    has_image "$endpoint" "$tag" "$content" || fail "the engine at $endpoint did not build $tag"
+    # The image that carried the tag before is ours when it has our label; without a tag it only takes space.
+    if [ -n "$(printf '%s' "$before" | json_field wharf.content)" ]; then
+        engine_curl "$endpoint" "/images/$(printf '%s' "$before" | json_field Id)" -X DELETE >/dev/null || true
+    fi
+    say "$tag is built, $(($(wc -c <"$context") / 1048576)) MiB, content ${content:0:12}"
+    rm -f "$context" "$folder/answer"
+}

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "CPlatform.h"
 #include <errno.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
@@ -17,12 +16,25 @@ int wharf_set_parent_death_signal(int signal) {
 #endif
 }
 
-short wharf_spawn_setsid_flag(void) {
+short wharf_spawn_daemon_flags(void) {
+    short flags = 0;
 #if defined(POSIX_SPAWN_SETSID)
-    return POSIX_SPAWN_SETSID;
-#else
-    return 0;
+    flags |= POSIX_SPAWN_SETSID;
 #endif
+#if defined(POSIX_SPAWN_CLOEXEC_DEFAULT)
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#endif
+    return flags;
+}
+
+int wharf_spawn_add_close_others(posix_spawn_file_actions_t *actions) {
+#if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 34)
+    return posix_spawn_file_actions_addclosefrom_np(actions, 3);
+#endif
+#endif
+    (void)actions;
+    return 0;
 }
 
 int wharf_terminal_columns(int descriptor) {

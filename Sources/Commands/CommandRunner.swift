@@ -4,74 +4,117 @@ internal import Terminal
 
 /// Parses and runs a command line the way docker's plugins do: messages bare on stderr, docker's exit codes.
 package enum CommandRunner {
-    /// A flag that is unknown or lacks its value.
-    static let usageError: Int32 = 125
-
-    /// - Parameter arguments: without the program's name.
+    /// - Parameters:
+    ///   - arguments: without the program's name.
+    ///   - interruption: what may end the command early; nil for nothing.
     /// - Returns: the exit code.
-    package static func run(_ root: any ParsableCommand.Type, _ arguments: [String]) async -> Int32 {
-        await run(type: root, arguments)
+    package static func run(
+        _ root: any ParsableCommand.Type, _ arguments: [String], interruption: Interruption? = nil
+    ) async -> Int32 {
+        let type: any ParsableCommand.Type
+        do { type = Swift.type(of: try root.parseAsRoot(arguments)) } catch { return unparsed(error, root, arguments) }
+        if !type.configuration.subcommands.isEmpty && type.configuration.defaultSubcommand == nil {
+            return showHelp(root, arguments, on: CommandContext.current.console.err)
+        }
+        guard let interruption, !(type is any HandlesSignals.Type) else {
+            return finish(await perform(root, arguments), root, arguments)
+        }
+        let (interrupted, outcome) = await interruption.watch { await perform(root, arguments) }
+        // What went wrong while it was being cancelled is of no interest.
+        return interrupted ?? finish(outcome, root, arguments)
     }
 
-    private static func run<Root: ParsableCommand>(type: Root.Type, _ arguments: [String]) async -> Int32 {
+    /// Answers docker's or a shell's question for what may come next on a command line.
+    ///
+    /// - Parameter values: the values for a name such as `models` that only the machine knows.
+    /// - Returns: the exit code.
+    package static func complete(
+        _ root: any ParsableCommand.Type, _ words: [String], withDescriptions: Bool,
+        values: @Sendable (String) async -> [Candidate]
+    ) async -> Int32 {
         let console = CommandContext.current.console
         do {
-            var command = try Root.parseAsRoot(arguments)
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
+            let completion = await Completion(try CommandTree(root), words, values: values)
+            let lines = completion.lines(withDescriptions: withDescriptions)
+            console.out.print(lines.joined(separator: "\n").printable)
+            console.err.print(completion.remark)
             return 0
-        } catch let code as ExitCode {
-            return code.rawValue
-        } catch let failure as Failure {
-            console.err.print(failure.description)
-            return exitCode(failure)
-        } catch is CancellationError {
-            return 130
         } catch {
-            let code = Root.exitCode(for: error)
-            if code.isSuccess {
-                console.out.print(Root.fullMessage(for: error))
-                return 0
-            }
-            guard code == .validationFailure else {
-                console.err.print(Failure.text(of: error))
-                return 1
-            }
-            console.err.print(usage(Root.message(for: error), full: Root.fullMessage(for: error)))
-            return usageError
+            console.err.print(Failure.text(of: error).printable)
+            return 1
         }
     }
 
     package static func exitCode(_ failure: Failure) -> Int32 { failure.code == .cancelled ? 130 : 1 }
 
-    /// `message`, the usage line, and where to read more, as docker lays a usage error out.
-    static func usage(_ message: String, full: String) -> String {
-        let lines = full.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
-        let usage = lines.filter { $0.hasPrefix("Usage: ") }.map { "Usage:  \($0.dropFirst(7))" }
-        let path = lines.lazy.compactMap { line -> Substring? in
-            guard let start = line.firstRange(of: "See '")?.upperBound,
-                let end = line.firstRange(of: " --help'")?.lowerBound, start < end
-            else { return nil }
-            return line[start..<end]
-        }.first
-        let more = path.map { "Run '\($0) --help' for more information" }
-        return ([docker(message, usage: usage.first ?? "", path: path)] + usage + [more].compactMap { $0 }).joined(
-            separator: "\n\n")
+    private static func perform(
+        _ root: any ParsableCommand.Type, _ arguments: [String]
+    ) async -> Interruption.Outcome {
+        do {
+            // A parsed command cannot go from one task to another, so the task that runs it parses.
+            var command = try root.parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
     }
 
-    /// Docker's words for the commonest mistakes.
-    private static func docker(_ message: String, usage: String, path: Substring?) -> String {
-        if message.hasPrefix("Unknown option '"), let flag = message.split(separator: "'").dropFirst().first {
-            return flag.hasPrefix("--") ? "unknown flag: \(flag)" : "unknown shorthand flag: \(flag)"
+    private static func finish(
+        _ outcome: Interruption.Outcome, _ root: any ParsableCommand.Type, _ arguments: [String]
+    ) -> Int32 {
+        let err = CommandContext.current.console.err
+        switch outcome {
+        case .success: return 0
+        case .failure(let code as ExitCode): return code.rawValue
+        case .failure(let failure as Failure):
+            err.print(failure.description.printable)
+            return exitCode(failure)
+        case .failure(is CancellationError): return 130
+        case .failure(let error as ValidationError): return unparsed(error, root, arguments)
+        case .failure(let error):
+            if root.exitCode(for: error).isSuccess { return unparsed(error, root, arguments) }
+            err.print(Failure.text(of: error).printable)
+            return 1
         }
-        if message.hasPrefix("Unexpected argument '"), usage.contains(" <subcommand>"),
-            let word = message.split(separator: "'").dropFirst().first, let path
-        {
-            return "unknown command: \(path) \(word)"
+    }
+
+    /// Help and version that were asked for, and lines that cannot be run.
+    private static func unparsed(_ error: any Error, _ root: any ParsableCommand.Type, _ arguments: [String]) -> Int32 {
+        let console = CommandContext.current.console
+        do {
+            let scan = CommandScan(try CommandTree(root), arguments)
+            if scan.wantsHelp {
+                console.out.print(HelpText(command: scan.command).text)
+                return 0
+            }
+            if root.exitCode(for: error).isSuccess {
+                console.out.print(root.fullMessage(for: error))
+                return 0
+            }
+            let usage = UsageError(scan, message: root.message(for: error))
+            console.err.print(usage.text.printable)
+            return usage.exitCode
+        } catch {
+            console.err.print(Failure.text(of: error).printable)
+            return 1
         }
-        return message
+    }
+
+    private static func showHelp(
+        _ root: any ParsableCommand.Type, _ arguments: [String], on output: Console.Output
+    ) -> Int32 {
+        do {
+            let scan = CommandScan(try CommandTree(root), arguments)
+            output.print(HelpText(command: scan.command).text)
+            return 0
+        } catch {
+            output.print(Failure.text(of: error).printable)
+            return 1
+        }
     }
 }

@@ -7,18 +7,28 @@ package struct LineSplitter: Sendable {
     /// How many bytes of `pending` are known to hold no newline.
     private var searched = 0
 
-    /// - Parameter maximumLength: bytes a line may have, its newline not counted.
-    package init(maximumLength: Int) { self.maximumLength = maximumLength }
+    private let breaksLongLines: Bool
+
+    /// - Parameters:
+    ///   - maximumLength: bytes a line may have, its newline not counted.
+    ///   - breaksLongLines: whether a longer line is handed out in pieces instead of being refused.
+    package init(maximumLength: Int, breaksLongLines: Bool = false) {
+        self.maximumLength = maximumLength
+        self.breaksLongLines = breaksLongLines
+    }
 
     /// Adds bytes and returns the lines they complete, without `\n` or `\r\n`.
     ///
-    /// - Throws: `Failure(.resourceExhausted)` when a line is longer than allowed.
+    /// - Throws: `Failure(.resourceExhausted)` when a line is longer than allowed and is not to be broken.
     package mutating func append(_ bytes: ByteBuffer) throws -> [ByteBuffer] {
         var bytes = bytes
         pending.writeBuffer(&bytes)
         var lines: [ByteBuffer] = []
         while let length = newlineOffset() {
-            guard length <= maximumLength else { throw tooLong }
+            guard length <= maximumLength else {
+                lines.append(try piece())
+                continue
+            }
             var line = pending.readSlice(length: length) ?? ByteBuffer()
             pending.moveReaderIndex(forwardBy: 1)
             searched = 0
@@ -27,7 +37,7 @@ package struct LineSplitter: Sendable {
             }
             lines.append(line)
         }
-        guard pending.readableBytes <= maximumLength else { throw tooLong }
+        while pending.readableBytes > maximumLength { lines.append(try piece()) }
         pending.discardReadBytes()
         return lines
     }
@@ -38,7 +48,14 @@ package struct LineSplitter: Sendable {
         return pending.readableBytes > 0 ? pending : nil
     }
 
-    private var tooLong: Failure { Failure(.resourceExhausted, "a line is longer than \(ByteCount(maximumLength))") }
+    /// The beginning of a line that is too long.
+    private mutating func piece() throws -> ByteBuffer {
+        guard breaksLongLines, let piece = pending.readSlice(length: maximumLength) else {
+            throw Failure(.resourceExhausted, "a line is longer than \(ByteCount(maximumLength))")
+        }
+        searched = max(0, searched - maximumLength)
+        return piece
+    }
 
     private mutating func newlineOffset() -> Int? {
         let found = pending.readableBytesView.dropFirst(searched).firstIndex(of: UInt8(ascii: "\n"))

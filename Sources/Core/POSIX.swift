@@ -6,6 +6,7 @@ package import SystemPackage
     internal import Musl
 #elseif canImport(Darwin)
     internal import Darwin
+    internal import MachO.dyld
 #endif
 
 /// The few system calls that swift-system does not wrap. The only file that names the C library for files and processes.
@@ -159,7 +160,33 @@ package enum POSIX {
             }
             entry = entry?.successor()
         }
+        // Services and containers often run without it; the root folder is never what is meant.
+        if result["HOME", default: ""].isEmpty, let home = recordedHome { result["HOME"] = home }
         return result
+    }
+
+    /// The home folder that the system has on record for this user.
+    private static var recordedHome: String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 << 10) { buffer in
+            var entry = passwd()
+            var found: UnsafeMutablePointer<passwd>?
+            guard let texts = buffer.baseAddress,
+                getpwuid_r(getuid(), &entry, texts, buffer.count, &found) == 0, found != nil, let home = entry.pw_dir
+            else { return nil }
+            return String(cString: home)
+        }
+    }
+
+    /// Fills those of the descriptors 0 to 2 that are closed, with `/dev/null`.
+    ///
+    /// Otherwise the next files and sockets opened get these numbers, and what is printed ends up in them.
+    package static func fillStandardDescriptors() {
+        while let descriptor = try? FileDescriptor.open("/dev/null", .readWrite) {
+            if descriptor.rawValue > FileDescriptor.standardError.rawValue {
+                try? descriptor.close()
+                return
+            }
+        }
     }
 
     private static var environPointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? {

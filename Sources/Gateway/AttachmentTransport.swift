@@ -37,7 +37,7 @@ package struct AttachmentTransport: Transport {
         package struct Iterator: AsyncIteratorProtocol {
             fileprivate var frames: Attachment.Output.AsyncIterator
             fileprivate let onLog: @Sendable (String) async -> Void
-            private var log = LineSplitter(maximumLength: 64 << 10)
+            private var log = LineSplitter(maximumLength: 64 << 10, breaksLongLines: true)
 
             fileprivate init(
                 frames: Attachment.Output.AsyncIterator, onLog: @escaping @Sendable (String) async -> Void

@@ -37,17 +37,23 @@ package final class DownstreamSession: Peer.Handler {
 
     package func receive(_ notification: RPC.Notification, from peer: Peer) async {}
 
+    private static let forwarded = [
+        "notifications/progress", "notifications/message", "notifications/tools/list_changed",
+    ]
+
     /// Serves one client over a transport, with the servers started beside it, until the client leaves.
     package static func serve(
-        servers: [Server], engine: Engine, over transport: some Transport,
+        servers: [Server], settings: GatewaySettings = GatewaySettings(), engine: Engine,
+        over transport: some Transport,
         onEvent: @escaping @Sendable (GatewayEvent) async -> Void
     ) async throws {
         let client = Promise<Peer>()
         try await Gateway.run(
-            servers: servers, engine: engine, onEvent: onEvent,
+            servers: servers, settings: settings, engine: engine, onEvent: onEvent,
             onNotification: { notification in
-                // Progress and log messages of a server; anything else it says is between it and us.
-                guard ["notifications/progress", "notifications/message"].contains(notification.method),
+                // Progress and log messages of a server, and our own word of a changed list; anything else a server
+                // says is between it and us.
+                guard Self.forwarded.contains(notification.method),
                     case .success(let peer)? = client.current
                 else { return }
                 try? await peer.notify(notification.method, notification.params)

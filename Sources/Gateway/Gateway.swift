@@ -6,13 +6,22 @@ package import Toolkit
 
 /// The chosen servers behind one list of tools: the gateway's behaviour, whatever transport clients use.
 package final class Gateway: Sendable {
-    private let upstreams: [Upstream]
-    private let onEvent: @Sendable (GatewayEvent) async -> Void
-    /// Made once, when every server is ready or has failed.
-    private let merged = Mutex<Surface?>(nil)
+    private struct Listing: Sendable {
+        var surface: Surface?
+        /// Whether a client has seen it, so that it must be told when it changes.
+        var isSeen = false
+    }
 
-    private init(upstreams: [Upstream], onEvent: @escaping @Sendable (GatewayEvent) async -> Void) {
+    private let upstreams: [Upstream]
+    private let settings: GatewaySettings
+    private let onEvent: @Sendable (GatewayEvent) async -> Void
+    private let listing = Mutex(Listing())
+
+    private init(
+        upstreams: [Upstream], settings: GatewaySettings, onEvent: @escaping @Sendable (GatewayEvent) async -> Void
+    ) {
         self.upstreams = upstreams
+        self.settings = settings
         self.onEvent = onEvent
     }
 
@@ -20,24 +29,39 @@ package final class Gateway: Sendable {
     ///
     /// - Parameters:
     ///   - onEvent: told of what happens; called from many tasks.
-    ///   - onNotification: gets progress and log messages of the servers, for the client.
+    ///   - onNotification: gets the servers' progress and log messages, and word of a changed list, for the client.
     ///   - body: may start asking at once; answers wait for the servers they need.
     package static func run<R: Sendable>(
-        servers: [Server], engine: Engine, onEvent: @escaping @Sendable (GatewayEvent) async -> Void = { _ in },
+        servers: [Server], settings: GatewaySettings = GatewaySettings(), engine: Engine,
+        onEvent: @escaping @Sendable (GatewayEvent) async -> Void = { _ in },
         onNotification: @escaping @Sendable (RPC.Notification) async -> Void = { _ in },
         _ body: @escaping @Sendable (Gateway) async throws -> R
     ) async throws -> R {
-        let owner = "\(POSIX.processID)-\(Files.unique())"
+        let owner = Owner.make()
+        let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let upstreams = servers.map {
-            Upstream(server: $0, owner: owner, engine: engine, onEvent: onEvent, onNotification: onNotification)
+            Upstream(
+                server: $0, settings: settings, owner: owner, engine: engine, onEvent: onEvent,
+                onNotification: onNotification, onTools: { changes.continuation.yield() })
         }
-        let gateway = Gateway(upstreams: upstreams, onEvent: onEvent)
+        let gateway = Gateway(upstreams: upstreams, settings: settings, onEvent: onEvent)
         return try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask {
+                let orphans = await Owner.removeOrphans(engine)
+                if orphans > 0 { await onEvent(.sweptUp(containers: orphans)) }
+                return nil
+            }
             for upstream in upstreams {
                 group.addTask {
                     await upstream.run()
                     return nil
                 }
+            }
+            group.addTask {
+                for await _ in changes.stream where gateway.refresh() {
+                    await onNotification(RPC.Notification(method: "notifications/tools/list_changed"))
+                }
+                return nil
             }
             group.addTask { try await body(gateway) }
             defer { group.cancelAll() }
@@ -54,7 +78,7 @@ package final class Gateway: Sendable {
     package func waitUntilReady() async throws {
         var failures: [Failure] = []
         for upstream in upstreams {
-            do { _ = try await upstream.ready } catch let failure as Failure { failures.append(failure) }
+            do { try await upstream.waitUntilSettled() } catch let failure as Failure { failures.append(failure) }
         }
         if let first = failures.first, failures.count == upstreams.count {
             guard failures.count > 1 else { throw first }
@@ -62,20 +86,37 @@ package final class Gateway: Sendable {
         }
     }
 
-    /// The tools of all servers that are ready; one that failed is missing, and has been reported.
+    /// The tools of all servers. One that has failed is missing, and has been reported; one that takes long is missing
+    /// so far, and clients are told when it comes.
     package func surface() async throws -> Surface {
-        if let surface = merged.withLock({ $0 }) { return surface }
-        var servers: [(name: String, tools: [Tool])] = []
-        for upstream in upstreams {
-            do {
-                servers.append((upstream.server.name, try await upstream.ready.tools))
-            } catch is Failure {
-                continue
+        if let surface = listing.withLock({ $0.isSeen ? $0.surface : nil }) { return surface }
+        do {
+            try await withDeadline(settings.listPatience, "still starting") { [upstreams] in
+                for upstream in upstreams {
+                    do { try await upstream.waitUntilSettled() } catch is Failure { continue }
+                }
             }
+        } catch let failure as Failure where failure.code == .timedOut {}
+        _ = refresh()
+        return listing.withLock { listing in
+            listing.isSeen = true
+            return listing.surface ?? Surface([])
         }
-        let surface = Surface(servers)
-        merged.withLock { $0 = surface }
-        return surface
+    }
+
+    /// Puts the list together again.
+    ///
+    /// - Returns: whether a client that has seen it must be told.
+    private func refresh() -> Bool {
+        let sources = upstreams.map {
+            Surface.Source(server: $0.server.name, prefix: $0.server.prefix, tools: $0.tools)
+        }
+        return listing.withLock { listing in
+            let surface = Surface(sources, keeping: listing.isSeen ? listing.surface : nil)
+            let isChanged = surface.tools.map(\.definition) != listing.surface?.tools.map(\.definition)
+            listing.surface = surface
+            return isChanged && listing.isSeen
+        }
     }
 
     /// Calls a tool by its exposed name.
@@ -88,21 +129,11 @@ package final class Gateway: Sendable {
         guard let route = surface.route(name), let upstream = upstreams.first(where: { $0.server.name == route.server })
         else { throw Failure(.notFound, "Unknown tool: \(name)") }
         let start = ContinuousClock.now
-        let session = try await upstream.ready
-        var params = params
-        if route.tool != name { params = params.replacing("name", with: RawJSON(.string(route.tool))) }
-        do {
-            let result = try await session.client.callTool(params)
-            let isError = (try? result["isError"]?.parsed())?.bool ?? false
-            await onEvent(
-                .called(server: route.server, tool: route.tool, took: ContinuousClock.now - start, isError: isError))
-            return result
-        } catch let error as RPC.Error {
-            throw error
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            throw await upstream.explained(error)
-        }
+        let own = route.tool == name ? params : params.replacing("name", with: RawJSON(.string(route.tool)))
+        let result = try await upstream.use { try await $0.callTool(own) }
+        let isError = (try? result["isError"]?.parsed())?.bool ?? false
+        await onEvent(
+            .called(server: route.server, tool: route.tool, took: ContinuousClock.now - start, isError: isError))
+        return result
     }
 }

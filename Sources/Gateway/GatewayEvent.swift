@@ -4,6 +4,13 @@ package enum GatewayEvent: Sendable {
     case started(server: String, container: String, limits: String, took: Duration)
     case ready(server: String, tools: Int, took: Duration)
     case failed(server: String, reason: String)
+    /// It died and is started again after a pause.
+    case restarting(server: String, after: Duration)
+    /// It was stopped because nobody used it; the next call starts it again.
+    case idle(server: String)
+    case warning(String)
+    /// Containers that killed gateways had left were removed.
+    case sweptUp(containers: Int)
     /// A line the server wrote on its stderr.
     case log(server: String, line: String)
     case called(server: String, tool: String, took: Duration, isError: Bool)

@@ -1,71 +1,136 @@
 internal import Core
 internal import DockerEngine
 internal import MCP
+internal import Synchronization
 internal import Toolkit
 
-/// One server in one container, from its start to its removal, and the session with it.
+/// One server: its container, started, watched, started again when it dies, stopped when idle, and removed.
 final class Upstream: Sendable {
-    static let startLimit = Duration.seconds(60)
-
     let server: Server
     private let launch: ContainerLaunch
     private let engine: Engine
     private let onEvent: @Sendable (GatewayEvent) async -> Void
     private let onNotification: @Sendable (RPC.Notification) async -> Void
-    private let session = Promise<Session>()
+    private let onTools: @Sendable () -> Void
+    private let state = Mutex(UpstreamState(now: .now))
+    /// Fulfilled when the server has been ready, or has failed, for the first time.
+    private let settled = Promise<Void>()
+    private let wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let complaints = StandardErrorTail()
 
-    struct Session: Sendable {
-        let client: Client
-        let tools: [Tool]
+    /// How one life of the server ended.
+    private enum End {
+        case idle
+        case died(Failure)
+        case cancelled
     }
 
     init(
-        server: Server, owner: String, engine: Engine, onEvent: @escaping @Sendable (GatewayEvent) async -> Void,
-        onNotification: @escaping @Sendable (RPC.Notification) async -> Void
+        server: Server, settings: GatewaySettings, owner: String, engine: Engine,
+        onEvent: @escaping @Sendable (GatewayEvent) async -> Void,
+        onNotification: @escaping @Sendable (RPC.Notification) async -> Void, onTools: @escaping @Sendable () -> Void
     ) {
         self.server = server
         self.engine = engine
         self.onEvent = onEvent
         self.onNotification = onNotification
-        launch = ContainerLaunch(server: server, owner: owner)
+        self.onTools = onTools
+        launch = ContainerLaunch(server: server, settings: settings, owner: owner)
     }
 
-    /// The session, once the server is ready.
+    /// The tools the server listed last, those that are not to be seen left out; none before it was ready.
+    var tools: [Tool] {
+        (state.withLock { $0.tools } ?? []).filter { launch.settings.filter.allows($0.name, of: server) }
+    }
+
+    /// Waits until the server has been ready for the first time.
     ///
     /// - Throws: why it could not be started.
-    var ready: Session { get async throws { try await session.value } }
+    func waitUntilSettled() async throws { try await settled.value }
 
-    /// Runs the server until the surrounding task is cancelled or the server ends; leaves no container behind.
+    /// Uses the session, waiting for the server where it is being started.
+    ///
+    /// - Throws: what `body` throws; why the server is not there.
+    func use<R: Sendable>(_ body: @Sendable (Client) async throws -> R) async throws -> R {
+        let (session, wakes) = state.withLock { $0.want(now: .now) }
+        if wakes { wake.continuation.yield() }
+        defer { state.withLock { $0.done(now: .now) } }
+        do {
+            return try await body(session.value)
+        } catch let error as RPC.Error {
+            throw error
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw await explained(error)
+        }
+    }
+
+    /// Runs the server until the surrounding task is cancelled; leaves no container behind.
     func run() async {
+        var backoff = Backoff()
+        for warning in launch.values.warnings { await onEvent(.warning(warning)) }
+        while !Task.isCancelled {
+            let start = ContinuousClock.now
+            switch await live() {
+            case .cancelled: break
+            case .idle:
+                await onEvent(.idle(server: server.name))
+                for await _ in wake.stream { break }
+                continue
+            case .died(let failure):
+                await onEvent(.failed(server: server.name, reason: failure.description))
+                let isFinal = Self.isFinal(failure)
+                let session = state.withLock { $0.ended(isFinal ? .failed : .starting) }
+                session.fulfil(.failure(failure))
+                settled.fulfil(.failure(failure))
+                if isFinal { return }
+                let pause = backoff.pause(afterLiving: ContinuousClock.now - start)
+                await onEvent(.restarting(server: server.name, after: pause))
+                try? await Task.sleep(for: pause)
+                continue
+            }
+            break
+        }
+        let closing = Failure(.cancelled, "the gateway is closing")
+        state.withLock { $0.ended(.failed) }.fulfil(.failure(closing))
+        settled.fulfil(.failure(closing))
+    }
+
+    /// What trying again cannot mend.
+    private static func isFinal(_ failure: Failure) -> Bool {
+        [.invalidArgument, .notFound, .unsupported, .forbidden, .unauthorized].contains(failure.code)
+    }
+
+    /// One life, from the container's creation to its removal.
+    private func live() async -> End {
         let start = ContinuousClock.now
         do {
             let spec = try launch.spec()
             try await makeImageAvailable(spec.image)
             let name = launch.containerName
-            let container = try await withContainer(spec, named: name) { id in
+            try await withContainer(spec, named: name) { id in
                 try await self.engine.withAttached(id) { attachment in
                     try await self.engine.startContainer(id)
                     await self.onEvent(
                         .started(
-                            server: self.server.name, container: id, limits: self.launch.limits,
+                            server: self.server.name, container: id, limits: self.launch.settings.limits,
                             took: ContinuousClock.now - start))
                     try await self.serve(attachment, since: start)
                 }
             }
-            await onEvent(.removed(server: server.name, container: container))
-            session.fulfil(.failure(Failure(.cancelled, "the gateway is closing")))
+            return Task.isCancelled ? .cancelled : .idle
         } catch {
-            let failure = await explained(error)
-            session.fulfil(.failure(failure))
-            if !Task.isCancelled { await onEvent(.failed(server: server.name, reason: failure.description)) }
+            return Task.isCancelled ? .cancelled : .died(await explained(error))
         }
     }
 
-    /// Adds what the server said last to the error of a call, where its session broke.
-    func explained(_ error: any Error) async -> Failure {
+    /// Adds what the server said last to an error, where its session broke.
+    private func explained(_ error: any Error) async -> Failure {
         let failure = Failure.wrapping(error, "the MCP server \(server.name)")
-        guard failure.code == .unavailable, let tail = await complaints.text else { return failure }
+        guard failure.code == .unavailable || failure.code == .timedOut, let tail = await complaints.text,
+            !failure.message.contains("its last words")
+        else { return failure }
         return Failure(failure.code, "\(failure.message); its last words: \(tail)", cause: failure.cause)
     }
 
@@ -74,29 +139,61 @@ final class Upstream: Sendable {
             await self.complaints.append(line)
             await self.onEvent(.log(server: self.server.name, line: line))
         }
-        try await Peer.run(over: transport, handler: UpstreamHandler(forward: onNotification)) { peer in
-            let ready = try await withDeadline(Self.startLimit, "did not answer within \(Self.startLimit)") {
+        let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let handler = UpstreamHandler(
+            forward: onNotification, onListChanged: { changes.continuation.yield() })
+        try await Peer.run(over: transport, handler: handler) { peer in
+            let limit = self.launch.settings.startLimit
+            let (client, tools) = try await withDeadline(limit, "did not answer within \(limit)") {
                 let client = try await Client(over: peer, name: "docker-mcp-gateway", version: WharfVersion.current)
-                return Session(client: client, tools: try await client.tools())
+                return (client, try await client.tools())
             }
-            self.session.fulfil(.success(ready))
+            self.state.withLock {
+                $0.becameReady(tools, now: .now)
+                return $0.session
+            }.fulfil(.success(client))
+            self.settled.fulfil(.success(()))
+            self.onTools()
             await self.onEvent(
-                .ready(server: self.server.name, tools: ready.tools.count, took: ContinuousClock.now - start))
-            await untilCancelled()
+                .ready(server: self.server.name, tools: tools.count, took: ContinuousClock.now - start))
+            try await self.untilIdle(client, changes.stream)
         }
+    }
+
+    /// Waits until nobody has used the session for long; lists the tools again when the server says they have changed.
+    private func untilIdle(_ client: Client, _ changes: AsyncStream<Void>) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in changes {
+                    let tools = try await client.tools()
+                    self.state.withLock { $0.listed(tools) }
+                    self.onTools()
+                }
+            }
+            group.addTask {
+                guard let limit = self.launch.settings.idleTimeout else { return await untilCancelled() }
+                while let rest = self.state.withLock({ $0.stopIfIdle(for: limit, now: .now) }) {
+                    try await Task.sleep(for: rest)
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        // The session broke; that is no idleness.
+        try Task.checkCancellation()
     }
 
     /// Makes the container, and removes it whatever happens, also where the task was cancelled.
     private func withContainer(
         _ spec: ContainerSpec, named name: String, _ body: @escaping @Sendable (String) async throws -> Void
-    ) async throws -> String {
+    ) async throws {
         // Not cancellable half-way: a container that was made but whose id nobody learnt would stay.
         let made = await shielded { [engine] in await Result { try await engine.createContainer(spec, name: name) } }
         let id = try made.get()
         let outcome = await Result { try await body(id) }
         await shielded { [engine] in try? await engine.removeContainer(id, force: true) }
-        if case .failure(let error) = outcome, !(error is CancellationError && Task.isCancelled) { throw error }
-        return id
+        await onEvent(.removed(server: server.name, container: id))
+        try outcome.get()
     }
 
     private func makeImageAvailable(_ image: String) async throws {
@@ -118,6 +215,7 @@ extension Result where Failure == any Error {
 /// What a server may ask of its gateway: so far only `ping`.
 private struct UpstreamHandler: Peer.Handler {
     let forward: @Sendable (RPC.Notification) async -> Void
+    let onListChanged: @Sendable () -> Void
 
     func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
         guard request.method == "ping" else { throw .methodNotFound(request.method) }
@@ -128,7 +226,10 @@ private struct UpstreamHandler: Peer.Handler {
         throw RPC.Error.methodNotFound(request.method)
     }
 
-    func receive(_ notification: RPC.Notification, from peer: Peer) async { await forward(notification) }
+    func receive(_ notification: RPC.Notification, from peer: Peer) async {
+        if notification.method == "notifications/tools/list_changed" { return onListChanged() }
+        await forward(notification)
+    }
 }
 
 /// The last lines a server wrote on stderr, bounded.

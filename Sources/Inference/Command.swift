@@ -7,11 +7,16 @@ struct Command {
     let program: FilePath
     let arguments: [String]
     let environment: [String: String]
+    /// Our own executable, through which the program is started where it must not outlive us.
+    let trampoline: FilePath?
 
-    init(_ program: FilePath, _ arguments: [String], environment: [String: String]) {
+    init(
+        _ program: FilePath, _ arguments: [String], environment: [String: String], trampoline: FilePath? = nil
+    ) {
         self.program = program
         self.arguments = arguments
         self.environment = environment
+        self.trampoline = trampoline
     }
 
     /// Both output streams, their last 64 KiB.
@@ -29,7 +34,10 @@ struct Command {
         let exit: ChildExit
         do {
             exit = try await Spawn.run(
-                program: program.string, arguments: arguments, environment: environment, grace: .seconds(2),
+                program: (trampoline ?? program).string,
+                arguments: trampoline == nil
+                    ? arguments : ChildTrampoline.arguments(program: program, arguments: arguments),
+                environment: environment, grace: .seconds(2),
                 output: { tail.append($0) })
         } catch { throw Failure(.internalError, "cannot run \(program)", cause: error) }
         try Task.checkCancellation()

@@ -1,6 +1,6 @@
 package import Core
 internal import NIOCore
-internal import SystemPackage
+package import SystemPackage
 
 /// Brings llama.cpp's server to this machine as a Python wheel in a private environment, and takes it away again.
 ///
@@ -10,8 +10,13 @@ package struct EngineInstaller: Sendable {
     package static let version = "2026.10.11549"
 
     private let paths: Paths
+    private let trampoline: FilePath?
 
-    package init(paths: Paths) { self.paths = paths }
+    /// - Parameter trampoline: our own executable, with which pip ends when this process does; nil runs it directly.
+    package init(paths: Paths, trampoline: FilePath? = nil) {
+        self.paths = paths
+        self.trampoline = trampoline
+    }
 
     private var home: FilePath { LlamaServer.home(paths) }
     private var environmentFolder: FilePath { home.appending("venv") }
@@ -30,6 +35,9 @@ package struct EngineInstaller: Sendable {
 
     /// Whether the pinned engine is there and whole.
     package var isInstalled: Bool { Files.exists(program) && installedVersion == Self.version }
+
+    /// Bytes of all that has been installed.
+    package var diskUsage: Int64 { Files.diskUsage(home) }
 
     /// Installs the pinned engine; does nothing when it is there.
     ///
@@ -69,17 +77,18 @@ package struct EngineInstaller: Sendable {
 
     private func makeEnvironment(_ python: Python, progress: @Sendable (String) async -> Void) async throws {
         // Environments cannot be moved once made, so a half one is recognised by its missing marker and made anew.
-        try Files.remove(environmentFolder)
+        try await removeEnvironment()
         await progress("Making a private Python environment in \(environmentFolder)")
         _ = try await Command(
-            python.program, ["-I", "-m", "venv", environmentFolder.string], environment: toolEnvironment
+            python.program, ["-I", "-m", "venv", environmentFolder.string], environment: toolEnvironment,
+            trampoline: trampoline
         ).output()
         await progress("Installing \(Self.package) \(Self.version)")
         let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", "--no-deps"]
         do {
             _ = try await Command(
                 environmentFolder.appending("bin").appending("python"), pip + ["\(Self.package)==\(Self.version)"],
-                environment: toolEnvironment
+                environment: toolEnvironment, trampoline: trampoline
             ).output()
         } catch let failure as Failure {
             throw Failure(
@@ -87,6 +96,17 @@ package struct EngineInstaller: Sendable {
                 advice: "Check the network and pip's own settings (proxy, index), then run it again.")
         }
         try Files.write(ByteBuffer(string: Self.version), to: marker)
+    }
+
+    /// What an installation that was killed had started may go on writing there for a moment.
+    private func removeEnvironment() async throws {
+        for _ in 0..<40 {
+            do { return try Files.remove(environmentFolder) } catch let failure as Failure {
+                guard failure.cause as? Errno == .directoryNotEmpty else { throw failure }
+                try await Task.sleep(for: .milliseconds(250))
+            }
+        }
+        try Files.remove(environmentFolder)
     }
 
     private func writeLauncher() throws {

@@ -22,9 +22,14 @@ struct Readiness {
         let start = ContinuousClock.now
         var pause = Self.firstPause
         while ContinuousClock.now - start < timeout {
-            if Files.exists(socket), await isHealthy() { return }
-            try await Task.sleep(for: pause)
-            pause = min(pause * 3 / 2, Self.longestPause)
+            if Files.exists(socket) {
+                if await isHealthy() { return }
+                try await Task.sleep(for: pause)
+                // A small model is ready at once and noticed at once; a large one is not bothered.
+                pause = min(pause * 3 / 2, Self.longestPause)
+            } else {
+                try await Task.sleep(for: Self.firstPause)
+            }
         }
         throw Failure(
             .timedOut, "the engine has not loaded the model after \(timeout.components.seconds) s",

@@ -182,6 +182,8 @@ package final class Scheduler: Sendable {
             let spec = try backend.command(for: start.load, socket: socket(start.id))
             let logger = logger
             var engineLogger = logger
+            // What a log is filtered by.
+            engineLogger[metadataKey: "engine"] = "\(backend.name)"
             engineLogger[metadataKey: "model"] = "\(start.load.modelName)"
             let child = ChildProcess(spec, policy: configuration.policy, client: client, logger: engineLogger)
             let began = moment

@@ -1,4 +1,5 @@
 package import Core
+internal import NIOCore
 
 /// The asking side of a session with one MCP server, after the handshake.
 package struct Client: Sendable {
@@ -10,6 +11,8 @@ package struct Client: Sendable {
     }
 
     package let server: Server
+    /// Bytes of all tools' descriptions together.
+    package static let maximumTools = 16 << 20
     private let peer: Peer
 
     /// Does the handshake.
@@ -34,8 +37,11 @@ package struct Client: Sendable {
     }
 
     /// All tools, every page. Bounded: a server that never ends its list is cut off.
-    package func tools() async throws -> [Tool] {
+    ///
+    /// - Parameter limit: bytes of all pages together.
+    package func tools(limit: Int = maximumTools) async throws -> [Tool] {
         var tools: [Tool] = []
+        var size = 0
         var cursor: RawJSON?
         for _ in 0..<100 {
             let params = cursor.map { RawJSON([:]).replacing("cursor", with: $0) }
@@ -43,8 +49,11 @@ package struct Client: Sendable {
             guard let list = try page["tools"]?.elements() else {
                 throw Failure(.corrupted, "the answer to tools/list has no list of tools")
             }
+            size += page.buffer.readableBytes
+            guard tools.count + list.count <= 10_000, size <= limit else {
+                throw Failure(.resourceExhausted, "the server's list of tools is too long")
+            }
             tools.append(contentsOf: try list.map { try Tool($0) })
-            guard tools.count <= 10_000 else { break }
             guard let next = page["nextCursor"], next.text != "null" else { return tools }
             cursor = next
         }

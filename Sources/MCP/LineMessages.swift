@@ -31,7 +31,12 @@ package struct LineMessages<Base: AsyncSequence & Sendable>: AsyncSequence, Send
                 while let line = ready.popFirst() {
                     if line.readableBytesView.contains(where: { $0 != 0x20 && $0 != 0x09 }) { return line }
                 }
-                guard let chunk = try await base.next() else { return nil }
+                // The last message may come without a newline: `printf` writes none.
+                guard let chunk = try await base.next() else {
+                    guard let rest = splitter.finish() else { return nil }
+                    ready = [rest]
+                    continue
+                }
                 ready = try splitter.append(chunk)[...]
             }
         }

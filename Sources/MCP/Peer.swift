@@ -58,13 +58,15 @@ package final class Peer: Sendable {
     /// Serves the other side until it closes.
     ///
     /// - Parameter onConnect: gets the peer before the first message is read.
+    /// - Throws: `.unavailable` when the connection breaks, as by a message that is too long.
     package static func serve(
         over transport: some Transport, handler: any Handler, onConnect: (Peer) -> Void = { _ in }
     ) async throws {
         try await transport.connect { messages, send in
             let peer = Peer(handler: handler, send: send)
             onConnect(peer)
-            await peer.receive(messages)
+            let end = await peer.receive(messages)
+            if end.cause != nil, !Task.isCancelled { throw end }
         }
     }
 
@@ -118,7 +120,10 @@ package final class Peer: Sendable {
         await Task { [self] in try? await notify("notifications/cancelled", params) }.value
     }
 
-    private func receive<Messages: AsyncSequence>(_ messages: Messages) async where Messages.Element == ByteBuffer {
+    /// - Returns: how the connection ended; with a cause where it broke.
+    @discardableResult
+    private func receive<Messages: AsyncSequence>(_ messages: Messages) async -> Failure
+    where Messages.Element == ByteBuffer {
         var reason = Failure(.unavailable, "the connection was closed by the other side")
         await withDiscardingTaskGroup { group in
             do {
@@ -130,6 +135,7 @@ package final class Peer: Sendable {
             group.cancelAll()
             for waiter in state.withLock({ $0.close(reason) }) { waiter.resume(throwing: reason) }
         }
+        return reason
     }
 
     /// Lets what was asked before the other side closed its end be answered, for a moment: `echo … | server` is a use.
@@ -155,8 +161,13 @@ package final class Peer: Sendable {
                 let flag = CancellationFlag()
                 try state.withLock { state throws(RPC.Error) in try state.begin(request.id, flag) }
                 do throws(RPC.Error) {
-                    let reply = try handler.admit(request)
-                    group.addTask { await self.answer(request, reply, flag) }
+                    // An answer that is there keeps the id only: a request may be large, and the other side may not read.
+                    if let reply = try handler.admit(request) {
+                        let id = request.id
+                        group.addTask { await self.answer(id, flag) { .success(reply) } }
+                    } else {
+                        group.addTask { await self.answer(request.id, flag) { await self.outcome(of: request) } }
+                    }
                 } catch {
                     state.withLock { $0.end(request.id) }
                     throw error
@@ -169,16 +180,19 @@ package final class Peer: Sendable {
         }
     }
 
-    private func answer(_ request: RPC.Request, _ reply: RawJSON?, _ flag: CancellationFlag) async {
-        let outcome: Result<RawJSON, RPC.Error>? = await flag.run {
-            if let reply { return .success(reply) }
-            do { return .success(try await self.handler.respond(to: request, from: self)) } catch {
-                return .failure(.answering(error))
-            }
+    private func outcome(of request: RPC.Request) async -> Result<RawJSON, RPC.Error> {
+        do { return .success(try await handler.respond(to: request, from: self)) } catch {
+            return .failure(.answering(error))
         }
-        state.withLock { $0.end(request.id) }
+    }
+
+    private func answer(
+        _ id: RPC.ID, _ flag: CancellationFlag, _ outcome: @escaping @Sendable () async -> Result<RawJSON, RPC.Error>
+    ) async {
+        // Under way until its answer is out: what waits to be written counts, and is waited for at the end.
+        defer { state.withLock { $0.end(id) } }
         // A cancelled request gets no answer: the other side has forgotten it.
-        guard let outcome else { return }
-        try? await send(RPC.Message.response(RPC.Response(id: request.id, outcome: outcome)).bytes)
+        guard let outcome = await flag.run(outcome) else { return }
+        try? await send(RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes)
     }
 }

@@ -13,7 +13,8 @@ extension RPC {
             self.data = data
         }
 
-        package var description: String { "\(message) (\(code))" }
+        /// For people, so bounded; the message itself is passed on as it came.
+        package var description: String { "\(message.prefix(500)) (\(code))" }
 
         package static func parseError(_ message: String) -> Error { Error(code: -32700, message: message) }
         package static func invalidRequest(_ message: String) -> Error { Error(code: -32600, message: message) }

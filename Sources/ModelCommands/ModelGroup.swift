@@ -5,8 +5,9 @@ package struct ModelGroup: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Docker Model Runner: run models on this machine",
         subcommands: [
-            EngineGroup.self, Inspect.self, InstallRunner.self, List.self, Package.self, Pull.self, Push.self,
-            Remove.self, Run.self, Status.self, UninstallRunner.self, Version.self,
+            DiskFree.self, EngineGroup.self, Inspect.self, InstallRunner.self, List.self, Load.self, Logs.self,
+            Package.self, Processes.self, Pull.self, Push.self, Remove.self, Run.self, Save.self, Show.self,
+            Status.self, Tag.self, UninstallRunner.self, Unload.self, Version.self,
         ])
 
     package init() {}

@@ -21,7 +21,7 @@ extension ModelStore {
         }
         let tag = name.reference.tag.map { "\(name.reference.name):\($0)" }
         let manifest = try await registry.resolve(name.reference)
-        try Self.requireModel(manifest, name)
+        try Self.requireModel(manifest, name.display)
         // Another process may remove a blob between its check and the index; then it is fetched again.
         for _ in 0..<3 {
             if !isComplete(manifest) { try await fetch(manifest, name, registry, progress) }
@@ -32,12 +32,12 @@ extension ModelStore {
             advice: "Pull it again when no other process removes models")
     }
 
-    private static func requireModel(_ manifest: Manifest, _ name: ModelReference) throws {
+    static func requireModel(_ manifest: Manifest, _ name: String) throws {
         let supported = [MediaType.modelConfig, MediaType.modelConfigV02, MediaType.modelPackConfig]
         guard supported.contains(manifest.config.mediaType) else {
             throw Failure(
                 .unsupported,
-                "\(name.display) is not a model: its configuration is of the unsupported type "
+                "\(name) is not a model: its configuration is of the unsupported type "
                     + "\(manifest.config.mediaType.prefix(120)); supported are \(supported.joined(separator: ", "))")
         }
     }

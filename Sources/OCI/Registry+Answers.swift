@@ -11,7 +11,7 @@ extension Registry {
     /// Passes 2xx; turns anything else into a failure of the matching kind.
     func check(_ response: HTTPClientResponse, at endpoint: Endpoint, what: String) async throws {
         guard !(200..<300).contains(response.status.code) else { return }
-        let body = (try? await response.body.collect(upTo: Self.maximumErrorBody)) ?? ByteBuffer()
+        let body = (try? await read(response, Self.maximumErrorBody, at: endpoint)) ?? ByteBuffer()
         throw Self.failure(
             status: Int(response.status.code), contentType: response.headers.first(name: "Content-Type"), body: body,
             registry: endpoint.name, what: what)
@@ -47,7 +47,7 @@ extension Registry {
     ///
     /// - Throws: `.corrupted` when it is larger than `limit` bytes.
     func collect(_ response: HTTPClientResponse, limit: Int, at endpoint: Endpoint) async throws -> ByteBuffer {
-        do { return try await response.body.collect(upTo: limit) } catch is NIOTooManyBytesError {
+        do { return try await read(response, limit, at: endpoint) } catch is NIOTooManyBytesError {
             throw Failure(.corrupted, "\(endpoint.name) sent more than \(ByteCount(limit))")
         } catch {
             throw Self.unreachable(error, "the answer of \(endpoint.name) broke off")
@@ -55,8 +55,16 @@ extension Registry {
     }
 
     /// Reads a short rest, so that its connection can be used again.
-    func discard(_ response: HTTPClientResponse) async {
-        _ = try? await response.body.collect(upTo: Self.maximumErrorBody)
+    func discard(_ response: HTTPClientResponse, at endpoint: Endpoint) async {
+        _ = try? await read(response, Self.maximumErrorBody, at: endpoint)
+    }
+
+    /// Bounded in time too: a peer that sends a byte now and then is never silent for long enough to be given up.
+    private func read(_ response: HTTPClientResponse, _ limit: Int, at endpoint: Endpoint) async throws -> ByteBuffer {
+        let seconds = smallAnswerLimit.components.seconds
+        return try await withDeadline(smallAnswerLimit, "\(endpoint.name) has not ended its answer in \(seconds) s") {
+            try await response.body.collect(upTo: limit)
+        }
     }
 
     /// A transport's error as a failure with a readable reason.

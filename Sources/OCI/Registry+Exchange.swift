@@ -39,7 +39,7 @@ extension Registry {
         if known != nil { tokens.forget(key) }
         guard let challenge = response.headers["WWW-Authenticate"].lazy.compactMap({ BearerChallenge($0) }).first
         else { return response }
-        await discard(response)
+        await discard(response, at: endpoint)
         return try await follow(
             exchange, at: endpoint, token: try await token(for: challenge, at: endpoint, access: access))
     }
@@ -54,7 +54,7 @@ extension Registry {
             let response = try await send(exchange, token: mine ? token : nil)
             let isRead = exchange.method == .GET || exchange.method == .HEAD
             guard isRead, [301, 302, 303, 307, 308].contains(response.status.code) else { return response }
-            await discard(response)
+            await discard(response, at: endpoint)
             guard let next = response.headers.first(name: "Location").flatMap({ exchange.address.resolving($0) }) else {
                 throw Failure(.corrupted, "\(exchange.address.authority) redirects to no valid address")
             }

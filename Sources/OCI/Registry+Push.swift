@@ -20,7 +20,7 @@ extension Registry {
                 Exchange(.POST, endpoint.address("blobs/uploads/"), body: { .bytes(ByteBuffer()) }),
                 at: endpoint, for: .push)
             try await check(start, at: endpoint, what: reference.name)
-            await discard(start)
+            await discard(start, at: endpoint)
             guard let place = start.headers.first(name: "Location").flatMap({ endpoint.base.resolving($0) }),
                 place.isSecure || !endpoint.base.isSecure
             else { throw Failure(.corrupted, "\(endpoint.name) names no valid place to upload to") }
@@ -31,7 +31,7 @@ extension Registry {
                     body: { .stream(FileChunks(file, progress: progress), length: .known(blob.size)) }, timeout: nil),
                 at: endpoint, for: .push)
             try await check(end, at: endpoint, what: reference.name)
-            await discard(end)
+            await discard(end, at: endpoint)
         }
     }
 
@@ -45,7 +45,7 @@ extension Registry {
                     headers: ["Content-Type": manifest.mediaType], body: { .bytes(manifest.raw) }),
                 at: endpoint, for: .push)
             try await check(response, at: endpoint, what: "\(reference)")
-            await discard(response)
+            await discard(response, at: endpoint)
             try Self.verify(manifest, againstHeader: response.headers.first(name: "Docker-Content-Digest"))
         }
     }

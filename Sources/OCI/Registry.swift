@@ -8,13 +8,19 @@ package struct Registry: Sendable {
     let client: HTTPClient
     let environment: Paths
     let userAgent: String
+    let smallAnswerLimit: Duration
     let tokens = Tokens()
 
-    /// - Parameter client: best made with `clientConfiguration`, and shut down by its owner.
-    package init(client: HTTPClient, environment: Paths, userAgent: String) {
+    /// - Parameters:
+    ///   - client: best made with `clientConfiguration`, and shut down by its owner.
+    ///   - smallAnswerLimit: how long the body of anything but a blob may take, however it trickles.
+    package init(
+        client: HTTPClient, environment: Paths, userAgent: String, smallAnswerLimit: Duration = .seconds(60)
+    ) {
         self.client = client
         self.environment = environment
         self.userAgent = userAgent
+        self.smallAnswerLimit = smallAnswerLimit
     }
 
     /// What a client needs to be good at this: redirects are followed here, where their targets are checked, a refused

@@ -27,6 +27,11 @@ struct EngineRoutes: Sendable {
         router.get("/engines/ps") { _, _ in
             Response.json(.array(scheduler.running().map(Self.json)))
         }
+        router.get("/engines/df") { _, _ in
+            Response.json([
+                "models_disk_usage": .int(store.diskUsage), "default_backend_disk_usage": .int(installer.diskUsage),
+            ])
+        }
         router.post("/engines/unload") { request, _ in try await unload(request) }
         router.post("/engines/install-backend") { request, context in try await install(request, context) }
     }
@@ -66,11 +71,22 @@ struct EngineRoutes: Sendable {
             count = scheduler.unloadAll(backend: backend)
         } else {
             let names = (body["models"]?.array ?? []).compactMap(\.string)
-            // One that is not stored is not loaded either.
-            let ids = names.compactMap { try? store.model(named: $0).id.description }
-            count = scheduler.unload(models: Set(ids), backend: backend)
+            let stored = names.compactMap { try? store.model(named: $0).id.description }
+            count = scheduler.unload(models: Set(stored + shown(as: names)), backend: backend)
         }
         return .json(["unloaded_runners": .int(count)])
+    }
+
+    /// The models that run under these names or ids, whatever the store says of them by now: a name can have gone to
+    /// another model since.
+    private func shown(as names: [String]) -> [String] {
+        let references = names.compactMap { try? ModelReference(parsing: $0) }
+        return scheduler.running().filter { runner in
+            references.contains { reference in
+                reference.canonical == runner.modelName
+                    || reference.id.map { runner.modelID.contains(":\($0)") } ?? false
+            }
+        }.map(\.modelID)
     }
 
     private func install(_ request: Request, _ context: Context) async throws -> Response {

@@ -19,8 +19,13 @@ struct ModelRoutes: Sendable {
         router.get("/models") { _, _ in
             Response.json(.array(try store.models().map(\.json)))
         }
-        router.get("/models/**") { _, context in
-            Response.json(try store.model(named: Self.name(context.parameters.getCatchAll())).json)
+        let archives = ArchiveRoutes(store: store, activity: activity)
+        router.get("/models/**") { request, context in
+            let parts = context.parameters.getCatchAll()
+            if parts.count > 1, parts.last == "export" { return try archives.export(Self.name(parts.dropLast())) }
+            let name = Self.name(parts)
+            guard Self.flag("remote", in: request) else { return Response.json(try store.model(named: name).json) }
+            return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: registry).json)
         }
         router.delete("/models/**") { request, context in
             let name = Self.name(context.parameters.getCatchAll())
@@ -31,6 +36,7 @@ struct ModelRoutes: Sendable {
             let name = Self.name(parts.dropLast())
             switch parts.last ?? "" {
             case "create" where parts.count == 1: return try await pull(request, context)
+            case "load" where parts.count == 1: return try await archives.load(request, context)
             case "push" where parts.count > 1: return try await push(name, request, context)
             case "tag" where parts.count > 1: return try tag(name, request)
             case let action: throw Failure(.notFound, "unknown action \"\(action)\"")

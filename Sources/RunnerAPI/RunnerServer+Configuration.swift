@@ -13,6 +13,8 @@ extension RunnerServer {
         /// Origins of web pages that may call, beside this machine's own.
         package var allowedOrigins: Set<String>
         package var version: String
+        /// The file that its output goes to, for `/logs`; nil when that is somebody else's to show.
+        package var log: FilePath?
         /// Whether SIGTERM and SIGINT end it gracefully.
         package var handlesSignals: Bool
         /// How long requests may go on after that.
@@ -23,7 +25,8 @@ extension RunnerServer {
 
         package init(
             socket: FilePath? = nil, host: String = "127.0.0.1", port: Int? = nil, idleExit: Duration? = nil,
-            allowedOrigins: Set<String> = [], version: String = "0", handlesSignals: Bool = false,
+            allowedOrigins: Set<String> = [], version: String = "0", log: FilePath? = nil,
+            handlesSignals: Bool = false,
             drain: Duration = .seconds(10), scheduler: Scheduler.Configuration = .init(),
             onListening: @escaping @Sendable (Address) async -> Void = { _ in }
         ) {
@@ -33,6 +36,7 @@ extension RunnerServer {
             self.idleExit = idleExit
             self.allowedOrigins = allowedOrigins
             self.version = version
+            self.log = log
             self.handlesSignals = handlesSignals
             self.drain = drain
             self.scheduler = scheduler

@@ -7,7 +7,7 @@ package import ModelStore
 internal import NIOCore
 package import OCI
 internal import ServiceLifecycle
-internal import SystemPackage
+package import SystemPackage
 internal import UnixSignals
 
 /// The daemon: its routes on a unix socket and on TCP, and the scheduler behind them.
@@ -98,6 +98,7 @@ package struct RunnerServer: Service {
         router.get("/version") { _, _ in Response.json(["version": .string(version)]) }
         ModelRoutes(store: store, registry: registry, scheduler: scheduler, activity: activity).add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
+        LogRoutes(log: configuration.log).add(to: router)
         OpenAIRoutes(store: store, relay: Relay(scheduler: scheduler, client: client, activity: activity)).add(
             to: router)
         return router
@@ -122,7 +123,7 @@ package struct RunnerServer: Service {
                 advice: "Choose a shorter one with --socket or MODEL_RUNNER_SOCK.")
         }
         try Files.makeDirectory(socket.removingLastComponent(), mode: 0o700)
-        guard let lock = try FileLock.acquire(FilePath(socket.string + ".lock"), wait: false) else {
+        guard let lock = try FileLock.acquire(Self.lockPath(of: socket), wait: false) else {
             throw Failure(
                 .conflict, "a model runner already listens on \(socket)",
                 advice: "Use it, stop it, or choose another socket with --socket.")
@@ -130,10 +131,23 @@ package struct RunnerServer: Service {
         return lock
     }
 
+    /// What whoever listens on a socket holds while it lives.
+    package static func lockPath(of socket: FilePath) -> FilePath { FilePath(socket.string + ".lock") }
+
     private static func explain(_ error: IOError, _ configuration: Configuration) -> any Error {
-        guard Errno(rawValue: error.errnoCode) == .addressInUse, let port = configuration.port else { return error }
-        return Failure(
-            .conflict, "port \(port) on \(configuration.host) is in use", advice: "Choose another one with --port.")
+        let reason = Errno(rawValue: error.errnoCode)
+        guard let port = configuration.port else { return Failure(.unavailable, "cannot listen", cause: reason) }
+        switch reason {
+        case .addressInUse:
+            return Failure(
+                .conflict, "port \(port) on \(configuration.host) is in use", advice: "Choose another one with --port.")
+        case .addressNotAvailable:
+            return Failure(
+                .invalidArgument, "\(configuration.host) is no address of this machine",
+                advice: "Choose another one with --host.")
+        default:
+            return Failure(.unavailable, "cannot listen on \(configuration.host) port \(port)", cause: reason)
+        }
     }
 
     static func isLoopback(_ host: String) -> Bool {

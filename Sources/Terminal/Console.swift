@@ -32,7 +32,9 @@ package struct Console: Sendable {
         package let isTerminal: Bool
         /// Whether colours may be used: on terminals, unless `NO_COLOR` is set or the terminal is dumb.
         package let hasColour: Bool
-        private let write: @Sendable ([UInt8]) -> Void
+        private let write: @Sendable ([UInt8]) -> Bool
+        private let broken = Atomic(false)
+        private let isStuck = Atomic(false)
         private let descriptor: Int32?
 
         package init(_ descriptor: SystemPackage.FileDescriptor, environment: [String: String]) {
@@ -42,7 +44,7 @@ package struct Console: Sendable {
             let lock = Mutex(())
             write = { bytes in
                 // A reader that has gone (`| head`) is no reason to fail.
-                lock.withLock { _ in _ = try? descriptor.writeAll(bytes) }
+                lock.withLock { _ in (try? descriptor.writeAll(bytes)) != nil }
             }
         }
 
@@ -51,7 +53,10 @@ package struct Console: Sendable {
             self.isTerminal = isTerminal
             hasColour = isTerminal
             descriptor = nil
-            self.write = write
+            self.write = { bytes in
+                write(bytes)
+                return true
+            }
         }
 
         package var columns: Int {
@@ -59,7 +64,32 @@ package struct Console: Sendable {
             return columns > 0 ? columns : 80
         }
 
-        package func print(_ text: String, terminator: String = "\n") { write(Array((text + terminator).utf8)) }
+        /// Whether something that was printed could not be written: what comes will not be read either.
+        package var isBroken: Bool { broken.load(ordering: .relaxed) }
+
+        package func print(_ text: String, terminator: String = "\n") {
+            if !write(Array((text + terminator).utf8)) { broken.store(true, ordering: .relaxed) }
+        }
+
+        /// Bytes of an offered line: what a pipe that can be written at all takes without waiting.
+        package static let maximumOffer = 4000
+
+        /// Prints a line that the program must not wait for: dropped where the reader does not keep up, and cut where
+        /// it is very long.
+        package func offer(_ text: String) async {
+            let line = String(decoding: text.utf8.prefix(Self.maximumOffer), as: UTF8.self)
+            guard let descriptor = descriptor.map(FileDescriptor.init(rawValue:)) else { return print(line) }
+            for _ in 0..<20 {
+                if POSIX.isWritable(descriptor) {
+                    isStuck.store(false, ordering: .relaxed)
+                    return print(line)
+                }
+                // A reader that has not come for a while is not waited for line after line.
+                if isStuck.load(ordering: .relaxed) { return }
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+            isStuck.store(true, ordering: .relaxed)
+        }
 
         /// The text in a style where colours may be used, plain elsewhere.
         package func styled(_ text: String, _ style: Style) -> String {

@@ -73,6 +73,14 @@ extension FakeRegistry {
 
     private func manifest(_ repository: String, _ target: String, _ fault: Fault?) -> Response {
         if case .html = fault { return page() }
+        if case .unfinished = fault {
+            return Response(
+                status: .ok,
+                body: .init { writer in
+                    try await writer.write(ByteBuffer(string: "{"))
+                    try await Task.sleep(for: .seconds(3600))
+                })
+        }
         guard let bytes = state.withLock({ $0.manifests["\(repository)/\(target)"] }) else {
             return error(.notFound, "MANIFEST_UNKNOWN")
         }

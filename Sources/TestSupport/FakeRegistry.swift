@@ -17,6 +17,8 @@ package final class FakeRegistry: Sendable {
         case truncated
         /// Sends more bytes than there are, without announcing a length.
         case endless
+        /// Begins a manifest and never ends it.
+        case unfinished
         case redirect(String)
         /// A wrong `Docker-Content-Digest`.
         case digestHeader(String)

@@ -6,6 +6,7 @@ internal import Inference
 internal import Logging
 internal import SystemPackage
 
+POSIX.fillStandardDescriptors()
 // Logs belong on stderr: stdout may carry a protocol or an answer.
 LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
 

@@ -86,6 +86,18 @@ import Testing
         #expect(RunnerEndpoint.named(paths) == nil)
     }
 
+    @Test(arguments: [(nil, 12434), ("13000", 13000), ("0", 0), ("65535", 65535)] as [(String?, Int)])
+    func thePortIsWhatWasSet(_ setting: String?, _ port: Int) throws {
+        let paths = Paths(environment: setting.map { ["MODEL_RUNNER_PORT": $0] } ?? [:])
+        #expect(try RunnerEndpoint.portNumber(paths) == port)
+    }
+
+    @Test(arguments: ["65536", "-1", "http", "1.5"])
+    func whatIsNoPortIsNotPassedOver(_ setting: String) {
+        let paths = Paths(environment: ["MODEL_RUNNER_PORT": setting])
+        #expect(throws: Failure.self) { try RunnerEndpoint.portNumber(paths) }
+    }
+
     @Test(arguments: [("ai/x:1", "ai/x%3A1"), ("h:5000/a/b", "h%3A5000/a/b"), ("a?b#c", "a%3Fb%23c"), ("../x", "../x")])
     func namesAreSafeInPaths(_ name: String, _ path: String) { #expect(name.pathEncoded == path) }
 }

@@ -19,6 +19,18 @@ import Testing
         #expect(splitter.finish() == nil)
     }
 
+    @Test(arguments: [1, 3, 5, 100]) func longLinesAreBrokenWhereThatIsWanted(_ chunk: Int) throws {
+        var splitter = LineSplitter(maximumLength: 5, breaksLongLines: true)
+        var lines: [String] = []
+        var bytes = ByteBuffer(string: "ab\n0123456789xyz\n12345\r\nlast and more")
+        while bytes.readableBytes > 0 {
+            let slice = bytes.readSlice(length: min(chunk, bytes.readableBytes)) ?? ByteBuffer()
+            lines += try splitter.append(slice).map { String(buffer: $0) }
+        }
+        #expect(lines == ["ab", "01234", "56789", "xyz", "12345", "", "last ", "and m"])
+        #expect(splitter.finish().map { String(buffer: $0) } == "ore")
+    }
+
     @Test func aLineWithoutEndIsRefused() {
         var splitter = LineSplitter(maximumLength: 10)
         #expect(throws: Failure.self) {

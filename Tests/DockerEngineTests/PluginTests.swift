@@ -74,6 +74,19 @@ internal import Testing
         #expect(!invocation.isMetadataRequest)
     }
 
+    @Test(arguments: [
+        ("docker-model __complete model p", CompletionRequest.withDescriptions, "p"),
+        ("docker-model __completeNoDesc model run pe", .withoutDescriptions, "run pe"),
+        ("docker-model --context x __complete model ls", .withDescriptions, "ls"),
+        ("docker-model __complete --context x model ls", .withDescriptions, "ls"),
+        ("docker-mcp __complete gateway", .withDescriptions, "gateway"),
+    ])
+    func takesAShellsQuestionApart(_ argv: String, _ request: CompletionRequest, _ words: String) throws {
+        let invocation = try #require(PluginInvocation(arguments: argv.split(separator: " ").map(String.init)))
+        #expect(invocation.completion == request)
+        #expect(invocation.arguments.joined(separator: " ") == words)
+    }
+
     @Test(arguments: ["", "wharf", "/usr/bin/wharf model ls", "docker model ls", "docker-models"])
     func isNoPluginUnderOtherNames(argv: String) {
         #expect(PluginInvocation(arguments: argv.split(separator: " ").map(String.init)) == nil)

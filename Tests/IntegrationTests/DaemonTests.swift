@@ -93,6 +93,59 @@ import Testing
         }
     }
 
+    @Test func aCommandThatComesWhileTheDaemonEndsGetsTheNextOne() async throws {
+        try await Workplace.with { place in
+            try await prepare(place)
+            _ = try await place.model("run", "--detach", "pebble")
+            let pid = try #require(place.daemonPID)
+            // Long enough to be under way when the command comes; the daemon waits for its end.
+            async let stream = place.run(
+                "/usr/bin/env",
+                [
+                    "curl", "-sN", "--unix-socket", place.socket.string, "http://localhost/v1/chat/completions", "-d",
+                    #"{"model":"pebble","stream":true,"ignore_eos":true,"messages":[{"role":"user","content":"hi"}]}"#,
+                ])
+            try await eventually("the answer is under way") {
+                try await place.run(
+                    "/usr/bin/env",
+                    ["curl", "-s", "--unix-socket", place.socket.string, "http://localhost/engines/ps"]
+                ).out.contains(#""in_use":true"#)
+            }
+            POSIX.send(signal: 15, to: pid)
+            try await eventually("the daemon accepts nothing any more") {
+                try await place.model("status").status == 1
+            }
+            let next = try await place.model("ls", "-q")
+            #expect(next.status == 0, "\(next.text)")
+            #expect(place.daemonPID != pid)
+            #expect(try await stream.out.hasSuffix("data: [DONE]\n\n"))
+        }
+    }
+
+    @Test func theDaemonHoldsNothingThatItsStarterHasOpen() async throws {
+        try await Workplace.with { place in
+            let file = place.folder.appending("held").string
+            let script = "exec 9>\(file); exec \"$0\" model ls"
+            let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
+            #expect(outcome.status == 0, "\(outcome.text)")
+            let pid = try #require(place.daemonPID)
+            let open = try await place.run("/bin/sh", ["-c", "ls -l /proc/\(pid)/fd 2>/dev/null || lsof -p \(pid)"])
+            #expect(open.out.contains("model-runner.sock.lock"), "\(open.text)")
+            #expect(!open.out.contains(file), "\(open.text)")
+        }
+    }
+
+    @Test(arguments: [("<&-", "The sky is blue.\n"), (">&-", ""), ("<&- >&- 2>&-", "")])
+    func closedStreamsAreNoReasonToFail(_ redirection: String, _ answer: String) async throws {
+        try await Workplace.with { place in
+            try await prepare(place)
+            let script = "exec \"$0\" model run --temperature 0 pebble 'What color is the sky?' \(redirection)"
+            let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
+            #expect(outcome.status == 0, "\(outcome.text)")
+            #expect(outcome.out == answer, "\(outcome.text)")
+        }
+    }
+
     @Test func pythonsOpenAIClientFindsWhatItKnows() async throws {
         try await Workplace.with { place in
             try await prepare(place)

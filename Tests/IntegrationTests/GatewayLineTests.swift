@@ -19,9 +19,18 @@ import Testing
         return try result.get()
     }
 
-    private static let ours = ["docker-mcp": "true", "docker-mcp-name": "demo-tools"]
+    /// A name of this suite's own: others run demo-tools at the same time.
+    private static let name = "line-tools"
+    private static let ours = ["docker-mcp": "true", "docker-mcp-name": name]
 
-    /// Ids of all our server's containers, whoever started them.
+    private func catalog(_ place: Workplace) throws -> String {
+        let path = place.folder.appending("line.yaml")
+        try Files.write(
+            ByteBuffer(string: "registry:\n  \(Self.name):\n    image: wharf/demo-tools:latest\n"), to: path)
+        return path.string
+    }
+
+    /// Ids of all our server's containers.
     private func containers(_ engine: Engine) async throws -> Set<String> {
         Set(try await engine.listContainers(labels: Self.ours, all: true).compactMap { $0["Id"]?.string })
     }
@@ -43,7 +52,8 @@ import Testing
                 let before = try await containers(engine)
                 _ = try await Subprocess.run(
                     .path(.init(RealParts.path("WHARF_BIN"))),
-                    arguments: ["mcp", "gateway", "run", "--servers", "demo-tools"], environment: place.variables(),
+                    arguments: ["mcp", "gateway", "run", "--catalog", catalog(place), "--servers", Self.name],
+                    environment: place.variables(),
                     input: .inputWriter, output: .sequence, error: .discarded
                 ) { execution in
                     _ = try await execution.standardInputWriter.write(Self.initialize)
@@ -90,7 +100,7 @@ import Testing
             let labels = container["Config"]?["Labels"] ?? .null
             #expect(labels["docker-mcp"]?.string == "true")
             #expect(labels["docker-mcp-tool-type"]?.string == "mcp")
-            #expect(labels["docker-mcp-name"]?.string == "demo-tools")
+            #expect(labels["docker-mcp-name"]?.string == Self.name)
             POSIX.send(signal: 15, to: pid)
         }
     }
@@ -109,7 +119,10 @@ import Testing
                 let script = RealParts.repository.appending("Tests/Clients/mcp_client.py").string
                 let outcome = try await place.run(
                     RealParts.path("WHARF_CLIENTS_PYTHON"),
-                    [script, "--", RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--servers", "demo-tools"])
+                    [
+                        script, "--", RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--catalog", catalog(place),
+                        "--servers", Self.name,
+                    ])
                 let report = try JSON(parsing: outcome.out)
                 for mode in ["auto", "legacy"] {
                     let seen = try #require(report[mode])

@@ -29,6 +29,16 @@ import Testing
         }
     }
 
+    @Test func anAnswerThatTricklesIsGivenUp() async throws {
+        try await withRegistry(smallAnswerLimit: .milliseconds(50)) { fake, registry in
+            fake.fail("/manifests/latest", with: .unfinished)
+            let reference = try Reference(parsing: "\(fake.address)/ai/x")
+            let failure = await #expect(throws: Failure.self) { try await registry.resolve(reference) }
+            #expect(failure?.code == .timedOut)
+            #expect(failure?.description.contains("\(fake.address) has not ended its answer") == true)
+        }
+    }
+
     struct Bad: Sendable {
         let fault: FakeRegistry.Fault
         let code: Failure.Code

@@ -13,13 +13,16 @@ func withTemporaryDirectory<R>(_ body: (FilePath) async throws -> R) async throw
 
 /// A fake registry and a client for it.
 func withRegistry(
-    environment: [String: String] = [:], _ body: (FakeRegistry, Registry) async throws -> Void
+    environment: [String: String] = [:], smallAnswerLimit: Duration = .seconds(60),
+    _ body: (FakeRegistry, Registry) async throws -> Void
 ) async throws {
     try await FakeRegistry.run { fake in
         try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
             try await body(
-                fake, Registry(client: client, environment: Paths(environment: environment), userAgent: "wharf-tests/1")
-            )
+                fake,
+                Registry(
+                    client: client, environment: Paths(environment: environment), userAgent: "wharf-tests/1",
+                    smallAnswerLimit: smallAnswerLimit))
         }
     }
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemPackage
 import Terminal
 import Testing
 
@@ -12,6 +13,24 @@ private final class Sink: Sendable {
 }
 
 @Suite struct TerminalTests {
+    /// A reader that never comes must not hold a program up, and one that comes later misses only the rest.
+    @Test func whatIsOfferedWaitsForNobody() async throws {
+        let (reader, writer) = try FileDescriptor.pipe()
+        defer {
+            try? reader.close()
+            try? writer.close()
+        }
+        let output = Console.Output(writer, environment: [:])
+        for _ in 0..<100 { await output.offer(String(repeating: "x", count: 10_000)) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = try bytes.withUnsafeMutableBytes { try reader.read(into: $0) }
+        let lines = String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count > 5 && lines.count < 100)
+        #expect(lines.allSatisfy { $0.utf8.count == Console.Output.maximumOffer })
+        await output.offer("again")
+        #expect(try bytes.withUnsafeMutableBytes { try reader.read(into: $0) } == 6)
+    }
+
     @Test func tablesAreDockers() {
         var table = Table(["MODEL NAME", "SIZE"])
         table.append(["a", "1.00MB"])
@@ -29,6 +48,18 @@ private final class Sink: Sendable {
     ])
     func whatIsShownCannotDriveTheTerminal(_ text: String, _ shown: String) {
         #expect(text.printable == shown)
+    }
+
+    @Test func anOutputKnowsThatNobodyReads() throws {
+        let readOnly = try FileDescriptor.open("/dev/null", .readOnly)
+        defer { try? readOnly.close() }
+        let broken = Console.Output(readOnly, environment: [:])
+        #expect(!broken.isBroken)
+        broken.print("x")
+        #expect(broken.isBroken)
+        let sound = Sink().output(isTerminal: false)
+        sound.print("x")
+        #expect(!sound.isBroken)
     }
 
     @Test func aTableCellStaysOnItsLine() {

@@ -173,6 +173,21 @@ internal import Toolkit
         #expect(server.title?.isEmpty == false)
     }
 
+    @Test(arguments: [("time", ["--local-timezone=UTC"]), ("git", ["--repository", "/tmp/sample"]), ("fetch", [])])
+    func shipsWithTheReferenceServers(_ name: String, _ command: [String]) throws {
+        let server = try Catalog.builtin().server(named: name)
+        #expect(server.image == "wharf/mcp-server-\(name):latest")
+        #expect(server.command == command)
+        #expect(server.isLongLived == (name == "git"))
+        #expect(server.secrets.isEmpty && server.environment.isEmpty && server.user == nil)
+    }
+
+    /// A user who picks one of these must learn beforehand what it cannot do.
+    @Test(arguments: ["git", "fetch"]) func saysWhatCannotBeGrantedYet(_ name: String) throws {
+        let description = try Catalog.builtin().server(named: name).description
+        #expect(description?.contains("cannot be granted yet") == true)
+    }
+
     private func parse(_ yaml: String) throws -> Catalog {
         try Catalog(parsing: ByteBuffer(string: yaml), source: "a.yaml")
     }

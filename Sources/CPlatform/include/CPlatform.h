@@ -2,12 +2,19 @@
 #ifndef WHARF_CPLATFORM_H
 #define WHARF_CPLATFORM_H
 
+#include <spawn.h>
+
 /// Asks the kernel to send `signal` to this process when its parent dies. Kept across execve.
 /// Returns 0, or -1 with errno set; ENOTSUP where the platform has no such request.
 int wharf_set_parent_death_signal(int signal);
 
-/// The flag for posix_spawnattr_setflags that starts a new session; 0 where there is none.
-short wharf_spawn_setsid_flag(void);
+/// The flags for posix_spawnattr_setflags that start a new session and, where a flag can do it, close all descriptors
+/// but those that the file actions name.
+short wharf_spawn_daemon_flags(void);
+
+/// Makes the process that is spawned start without any descriptor above 2, where no flag does it. To be added last.
+/// Returns 0 or an error number.
+int wharf_spawn_add_close_others(posix_spawn_file_actions_t *actions);
 
 /// The terminal's width in columns, or 0 when `descriptor` is not a terminal.
 int wharf_terminal_columns(int descriptor);

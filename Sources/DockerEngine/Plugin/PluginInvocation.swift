@@ -6,6 +6,8 @@ package struct PluginInvocation: Sendable, Hashable {
     /// What is the plugin's own.
     package private(set) var arguments: [String] = []
     package private(set) var isMetadataRequest = false
+    /// What a shell asks, with `arguments` the words typed so far; nil for a command to be run.
+    package private(set) var completion: CompletionRequest?
 
     private static let names = ["docker-model": "model", "docker-mcp": "mcp"]
     /// - Parameter arguments: with the program's name first.
@@ -20,6 +22,11 @@ package struct PluginInvocation: Sendable, Hashable {
             return
         }
         takeGlobals(&rest)
+        completion = rest.first.flatMap { CompletionRequest(rawValue: $0) }
+        if completion != nil {
+            rest = rest.dropFirst()
+            takeGlobals(&rest)
+        }
         // `docker help model ls` arrives as `docker-model help model ls`.
         let isHelp = rest.first == "help" && rest.dropFirst().first == name
         if isHelp { rest = rest.dropFirst() }
@@ -75,4 +82,10 @@ package struct PluginInvocation: Sendable, Hashable {
         let value = flag.dropFirst(2)
         return (String(flag.prefix(2)), String(value.first == "=" ? value.dropFirst() : value))
     }
+}
+
+/// The two ways in which docker, and its completion scripts, ask what may come next.
+package enum CompletionRequest: String, Sendable, Hashable {
+    case withDescriptions = "__complete"
+    case withoutDescriptions = "__completeNoDesc"
 }

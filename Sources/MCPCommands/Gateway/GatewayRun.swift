@@ -4,96 +4,76 @@ internal import Core
 internal import DockerEngine
 internal import Gateway
 internal import MCP
-internal import SystemPackage
 internal import Terminal
 internal import Toolkit
-internal import UnixSignals
 
 struct GatewayRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run the gateway",
-        usage: "docker mcp gateway run [--catalog FILE] --servers NAME[,NAME]",
+        usage: "docker mcp gateway run [OPTIONS] --servers NAME[,NAME]",
         discussion: """
             Speaks MCP on stdin and stdout and starts each server in a container of its own: 1 CPU, 2 GiB without swap, \
             no network, no host files, no capabilities, a read-only root. When the client leaves, nothing is left.
             """)
 
-    @Option(
-        parsing: .singleValue,
-        help: ArgumentHelp("The catalog file. (default: the catalog that ships with Wharf)", valueName: "file"))
-    var catalog: [String] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("The servers to run, separated by commas.", valueName: "names"))
-    var servers: [String] = []
-    @Option(help: "How clients reach the gateway: stdio.") var transport = "stdio"
+    @OptionGroup var options: GatewayOptions
+    @OptionGroup var listen: ListenOptions
     @Flag(help: "Also show what the servers write on their stderr.") var verbose = false
-
-    func validate() throws {
-        guard transport.lowercased() == "stdio" else {
-            throw ValidationError("unknown transport \"\(transport)\", expected stdio")
-        }
-    }
+    @Flag(inversion: .prefixedNo, help: "Show each call, without its arguments.") var logCalls = true
+    @Flag(help: "Start the servers, list their tools, and end.") var dryRun = false
 
     func run() async throws {
         let context = CommandContext.current
         let start = ContinuousClock.now
-        let chosen = try chosenServers()
+        let transport = try listen.choice
+        let chosen = try options.chosenServers(context.paths)
+        let settings = try options.settings(context.paths)
         let err = context.console.err
         err.print("- Those servers are enabled: \(chosen.map(\.name).joined(separator: ", "))")
         try await withHTTPClient { http in
             let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
             let engine = try await Engine.connect(client: http, endpoint: endpoint)
-            try await untilSignalled {
-                try await DownstreamSession.serve(servers: chosen, engine: engine, over: StdioTransport()) { event in
-                    show(event, since: start, on: err)
+            let onEvent: @Sendable (GatewayEvent) async -> Void = { await show($0, since: start, on: err) }
+            if dryRun {
+                try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
+                    gateway in
+                    try await gateway.waitUntilReady()
                 }
+                err.print("Dry run mode enabled, not starting the server.")
+                return
+            }
+            switch transport {
+            case .stdio:
+                try await DownstreamSession.serve(
+                    servers: chosen, settings: settings, engine: engine, over: StdioTransport(), onEvent: onEvent)
+            case .http(let style, let port):
+                try await HTTPGateway(
+                    options: listen, style: style, port: port, servers: chosen, settings: settings, engine: engine,
+                    err: err, show: { await show($0, since: $1, on: err) }
+                ).run(context.paths)
             }
         }
     }
 
-    /// Runs `body` until it ends or SIGTERM or SIGINT comes; either way what it has started is put away.
-    private func untilSignalled(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await body() }
-            group.addTask { for await _ in signals { return } }
-            defer { group.cancelAll() }
-            do { try await group.next() } catch is CancellationError {}
-        }
-    }
-
-    private func chosenServers() throws -> [Server] {
-        let names = servers.flatMap { $0.split(separator: ",") }.map {
-            String($0.trimmingPrefix(while: \.isWhitespace))
-        }
-        .filter { !$0.isEmpty }
-        let catalogs = try catalog.flatMap { $0.split(separator: ",") }.map {
-            try Catalog.load(path: FilePath(String($0)))
-        }
-        guard !names.isEmpty else {
-            throw Failure(.invalidArgument, "no server is chosen", advice: "Name some: --servers demo-tools")
-        }
-        let all = try catalogs.isEmpty ? [Catalog.builtin()] : catalogs
-        return try names.map { name in
-            // Where several catalogs describe a server, the last one counts.
-            for catalog in all.reversed() { if let server = try? catalog.server(named: name) { return server } }
-            throw Failure(
-                .notFound, "MCP server not found: \(name)",
-                advice: "The catalogs have: \(all.flatMap { $0.servers.map(\.name) }.joined(separator: ", ")).")
-        }
-    }
-
-    private func show(_ event: GatewayEvent, since start: ContinuousClock.Instant, on err: Console.Output) {
+    /// Each event is a line, whatever is in the names; a reader of stderr that does not keep up misses some.
+    private func show(_ event: GatewayEvent, since start: ContinuousClock.Instant, on err: Console.Output) async {
+        func say(_ text: String) async { await err.offer(text.printable.replacing("\n", with: " ")) }
         switch event {
         case .started(let server, let container, let limits, _):
-            err.print("  - Running \(server) in container \(container.prefix(12)) (\(limits))".printable)
+            await say("  - Running \(server) in container \(container.prefix(12)) (\(limits))")
         case .ready(let server, let tools, _):
-            err.print("  > \(server): (\(tools) tools)".printable)
-            err.print("> Initialized in \(ContinuousClock.now - start)")
-        case .failed(let server, let reason): err.print("  > Can't start \(server): \(reason)".printable)
-        case .log(let server, let line): if verbose { err.print("  - \(server): \(line)".printable) }
+            await say("  > \(server): (\(tools) tools)")
+            await say("> Initialized in \(ContinuousClock.now - start)")
+        case .failed(let server, let reason): await say("  > Can't start \(server): \(reason)")
+        case .log(let server, let line): if verbose { await say("  - \(server): \(line)") }
+        case .restarting(let server, let pause): await say("  - Starting \(server) again in \(pause)")
+        case .idle(let server): await say("  - Stopped \(server): nobody uses it; the next call starts it again")
+        case .warning(let text): await say("Warning: \(text)")
+        case .sweptUp(let count): await say("- Removed \(count) container(s) that a killed gateway had left")
         case .called(let server, let tool, let took, let isError):
-            err.print("  > \(server): \(tool) \(isError ? "failed" : "answered") in \(took)".printable)
-        case .removed(let server, _): err.print("  - Removed \(server)".printable)
+            guard logCalls else { return }
+            await say("  > \(server): \(tool) \(isError ? "failed" : "answered") in \(took)")
+        case .removed(let server, _): await say("  - Removed \(server)")
         }
     }
 }

@@ -41,8 +41,10 @@ struct ChatSession: Sendable {
         var parser = SSE.Parser()
         var stream = ChatStream()
         var phase = Phase.silent
-        for try await chunk in response.body {
+        try await RunnerClient.read(response) { chunk in
             for event in try parser.append(chunk) { show(try stream.take(event), &phase) }
+            // Nobody reads any more (`| head`): the rest is not worth the machine's time.
+            if console.out.isBroken { throw CancellationError() }
         }
         if phase != .silent { console.out.print("") }
         guard stream.isDone || stream.finishReason != nil else {

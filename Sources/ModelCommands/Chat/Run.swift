@@ -95,7 +95,7 @@ struct Run: AsyncParsableCommand {
         console.out.print(console.out.styled("Ask something; /bye ends, /? helps.", .dim))
         while true {
             console.out.print("> ", terminator: "")
-            guard let line = readLine() else { return console.out.print("") }
+            guard let line = try StandardInput.line() else { return console.out.print("") }
             switch line.split(separator: " ").first.map(String.init) {
             case nil: continue
             case "/bye", "/exit": return
@@ -106,7 +106,7 @@ struct Run: AsyncParsableCommand {
                 let before = session.messages.count
                 session.say(line)
                 do { try await answer(&session) } catch let failure as Failure where failure.code != .cancelled {
-                    console.err.print(failure.description)
+                    console.err.print(failure.description.printable)
                     session.forget(after: before)
                 }
             }
@@ -125,26 +125,13 @@ struct Run: AsyncParsableCommand {
         if detach { return nil }
         var parts = prompt.isEmpty ? [] : [prompt.joined(separator: " ")]
         if !console.isInteractive {
-            let text = try standardInput()
+            let text = try StandardInput.text(limit: Self.maximumPrompt)
             if !text.allSatisfy(\.isWhitespace) { parts.append(text) }
         }
         if parts.isEmpty && !console.isInteractive {
             throw Failure(.invalidArgument, "nothing to ask: no prompt, and stdin is empty")
         }
         return parts.isEmpty ? nil : parts.joined(separator: "\n\n")
-    }
-
-    private func standardInput() throws -> String {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = try chunk.withUnsafeMutableBytes { try FileDescriptor.standardInput.read(into: $0) }
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-            bytes += chunk.prefix(count)
-            guard bytes.count <= Self.maximumPrompt else {
-                throw Failure(.resourceExhausted, "stdin has more than \(ByteCount(Self.maximumPrompt)), too much to ask")
-            }
-        }
     }
 
     private static let maximumPrompt = 16 << 20
@@ -154,7 +141,8 @@ struct Run: AsyncParsableCommand {
         let names = mcp.split(separator: ",").map { $0.trimmingPrefix(while: \.isWhitespace) }.filter { !$0.isEmpty }
         guard !names.isEmpty else { throw Failure(.invalidArgument, "--mcp names no server") }
         let catalog = try catalog.map { try Catalog.load(path: FilePath($0)) } ?? Catalog.builtin()
-        return try names.map { try catalog.server(named: String($0)) }
+        var seen = Set<Substring>()
+        return try names.filter { seen.insert($0).inserted }.map { try catalog.server(named: String($0)) }
     }
 
     private static func show(_ event: GatewayEvent, on err: Console.Output) {
@@ -165,7 +153,8 @@ struct Run: AsyncParsableCommand {
             case .ready(let server, let tools, let took):
                 "[mcp] \(server): \(tools) tools after \(took.milliseconds) ms"
             case .failed(let server, let reason): "[mcp] \(server): \(reason)"
-            case .log, .called: nil
+            case .warning(let text): "[mcp] warning: \(text)"
+            case .log, .called, .restarting, .idle, .sweptUp: nil
             case .removed(let server, let container): "[mcp] \(server): container \(container.prefix(12)) removed"
             }
         if let text { err.print(err.styled(text.printable, .dim)) }

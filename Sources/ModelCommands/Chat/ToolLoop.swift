@@ -40,7 +40,7 @@ struct ToolLoop: Sendable {
     /// Makes one call; what goes wrong is told to the model, which may do better.
     private func make(_ call: ToolCall) async -> String {
         let err = console.err
-        err.print(err.styled("[tool] calling \(call.name) \(call.arguments)".printable, .cyan))
+        err.print(err.styled(Self.line("[tool] calling \(call.name) \(call.arguments)"), .cyan))
         let start = ContinuousClock.now
         var text: String
         do {
@@ -52,17 +52,17 @@ struct ToolLoop: Sendable {
             text = "Error: \(Failure.text(of: error))"
         }
         let took = (ContinuousClock.now - start).milliseconds
-        err.print(err.styled("[tool] \(call.name) answered in \(took) ms: \(Self.brief(text))".printable, .cyan))
+        err.print(err.styled(Self.line("[tool] \(call.name) answered in \(took) ms: \(Self.brief(text))"), .cyan))
         if text.utf8.count > Self.maximumResult {
             text = String(decoding: text.utf8.prefix(Self.maximumResult), as: UTF8.self) + " [cut]"
         }
         return text
     }
 
-    private static func brief(_ text: String) -> String {
-        let line = text.replacing("\n", with: "⏎")
-        return line.count > 200 ? line.prefix(200) + "…" : line
-    }
+    private static func brief(_ text: String) -> String { text.count > 200 ? text.prefix(200) + "…" : text }
+
+    /// What the model or a server wrote must not look like a line of ours.
+    private static func line(_ text: String) -> String { text.printable.replacing("\n", with: "⏎") }
 }
 
 extension Duration {

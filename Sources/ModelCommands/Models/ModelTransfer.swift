@@ -35,7 +35,7 @@ enum ModelTransfer {
             .POST, path, body: body.bytes, headers: [("accept", "application/json")])
         var lines = LineSplitter(maximumLength: 1 << 20)
         var succeeded = false
-        for try await chunk in response.body {
+        try await RunnerClient.read(response) { chunk in
             for line in try lines.append(chunk) where line.readableBytes > 0 {
                 guard let message = try? JSON(parsing: line), let type = message["type"]?.string else {
                     throw Failure(
@@ -52,8 +52,8 @@ enum ModelTransfer {
                         shown, current: Int64(layer["current"]?.int ?? 0), total: Int64(layer["size"]?.int ?? 0))
                 case "success":
                     succeeded = true
-                    progressOutput(quiet).print(text)
-                case "warning": CommandContext.current.console.err.print("warning: \(text)")
+                    progressOutput(quiet).print(text.printable)
+                case "warning": CommandContext.current.console.err.print("warning: \(text)".printable)
                 case "error": throw Failure(.internalError, text)
                 default: continue
                 }

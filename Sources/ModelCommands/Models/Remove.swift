@@ -20,28 +20,13 @@ struct Remove: AsyncParsableCommand {
                 do {
                     removals = try await client.json(.DELETE, "/models/\(model.pathEncoded)?force=\(force)")
                 } catch let failure as Failure where failure.code == .notFound {
-                    throw Failure(
-                        .notFound, "no such model: \(model)", advice: "`docker model ls` lists the models here.")
+                    throw Failure.noSuchModel(model)
                 }
                 for removal in removals.array ?? [] {
                     if let tag = removal["Untagged"]?.string { out.print("Untagged: \(tag)") }
                     if let id = removal["Deleted"]?.string { out.print("Deleted: \(id)") }
                 }
             }
-        }
-    }
-}
-
-struct Inspect: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Show what is known of a model, as JSON", usage: "docker model inspect MODEL")
-
-    @Argument(help: "The model.") var model: String
-
-    func run() async throws {
-        try await RunnerClient.with { client in
-            let json = try await client.json(.GET, "/models/\(model.pathEncoded)")
-            CommandContext.current.console.out.print(json.text(indent: 4))
         }
     }
 }

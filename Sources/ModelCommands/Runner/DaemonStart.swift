@@ -3,6 +3,7 @@ internal import CPlatform
 internal import Commands
 internal import Core
 internal import NIOCore
+internal import RunnerAPI
 internal import SystemPackage
 
 #if canImport(Glibc)
@@ -34,16 +35,34 @@ struct DaemonStart: Sendable {
             try await waitUntilAnswers(endpoint, until: end, process: nil)
             return endpoint
         }
+        try await waitForPredecessor(of: endpoint, until: end)
         if await !endpoint.answers(http) {
+            let logStart = (try? POSIX.status(paths.modelRunnerLog).size) ?? 0
             let process = try spawn()
-            try await waitUntilAnswers(endpoint, until: end, process: process)
+            try await waitUntilAnswers(endpoint, until: end, process: process, logStart: logStart)
         }
         _ = consume lock
         return endpoint
     }
 
+    /// A daemon that was told to stop accepts nothing any more, but has the socket until its last answers are out.
+    private func waitForPredecessor(of endpoint: RunnerEndpoint, until end: ContinuousClock.Instant) async throws {
+        let socket = context.paths.modelRunnerSocket
+        let lockPath = RunnerServer.lockPath(of: socket)
+        while await !endpoint.answers(http), Files.exists(lockPath),
+            try FileLock.acquire(lockPath, wait: false) == nil
+        {
+            guard ContinuousClock.now < end else {
+                throw Failure(
+                    .unavailable, "a model runner holds \(socket) but does not answer",
+                    advice: "Its log is \(context.paths.modelRunnerLog); end it and try again.")
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
     private func waitUntilAnswers(
-        _ endpoint: RunnerEndpoint, until end: ContinuousClock.Instant, process: pid_t?
+        _ endpoint: RunnerEndpoint, until end: ContinuousClock.Instant, process: pid_t?, logStart: Int64 = 0
     ) async throws {
         var pause = Duration.milliseconds(2)
         while await !endpoint.answers(http) {
@@ -51,7 +70,7 @@ struct DaemonStart: Sendable {
             let ended = process.map { waitpid($0, &status, WNOHANG) == $0 } ?? false
             guard !ended, ContinuousClock.now < end else {
                 let log = context.paths.modelRunnerLog
-                let words = lastLine(of: log).map { ": \($0)" } ?? ""
+                let words = DaemonLog.lastLine(of: log, after: logStart).map { ": \($0.trimmedEnd)" } ?? ""
                 throw Failure(
                     .unavailable, "the model runner \(ended ? "ended while starting" : "does not answer")\(words)",
                     advice: "Its log is \(log); `wharf serve` runs it in the foreground.")
@@ -59,11 +78,6 @@ struct DaemonStart: Sendable {
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))
         }
-    }
-
-    private func lastLine(of log: FilePath) -> String? {
-        guard let text = try? Files.read(log) else { return nil }
-        return String(buffer: text).split(separator: "\n").last.map(String.init)
     }
 
     /// `wharf serve` in a session of its own, its output in the log.
@@ -74,13 +88,15 @@ struct DaemonStart: Sendable {
         let log = context.paths.modelRunnerLog.string
         try check(posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0), "open /dev/null")
         try check(
-            posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600), "open \(log)")
+            posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600), "open \(log)")
         try check(posix_spawn_file_actions_adddup2(&actions, 1, 2), "open \(log)")
+        // What the calling script has open (a lock, a pipe) would stay open for as long as the daemon lives.
+        try check(wharf_spawn_add_close_others(&actions), "prepare the daemon's files")
         var attributes = makeAttributes()
         try check(posix_spawnattr_init(&attributes), "prepare the daemon's session")
         defer { posix_spawnattr_destroy(&attributes) }
         // A session of its own: a Ctrl-C in the terminal that started it is not meant for it.
-        try check(posix_spawnattr_setflags(&attributes, wharf_spawn_setsid_flag()), "prepare the daemon's session")
+        try check(posix_spawnattr_setflags(&attributes, wharf_spawn_daemon_flags()), "prepare the daemon's session")
         let arguments = [context.program.string, "serve", "--stop-when-idle"]
         let variables = context.paths.environment.map { "\($0.key)=\($0.value)" }
         var pid: pid_t = 0

@@ -19,7 +19,9 @@ struct InstallRunner: AsyncParsableCommand {
                 advice: "The only one so far is llama.cpp.")
         }
         let context = CommandContext.current
-        try await EngineInstaller(paths: context.paths).install { context.console.err.print($0) }
+        try await EngineInstaller(paths: context.paths, trampoline: context.program).install {
+            context.console.err.print($0)
+        }
         context.console.out.print("llama.cpp engine installed")
     }
 }

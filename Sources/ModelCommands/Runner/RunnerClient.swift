@@ -17,10 +17,21 @@ struct RunnerClient: Sendable {
     static func with<R: Sendable>(_ body: @Sendable (RunnerClient) async throws -> R) async throws -> R {
         let context = CommandContext.current
         return try await withHTTPClient { http in
-            if let found = await RunnerEndpoint.find(context.paths, http) {
+            if let found = try await RunnerEndpoint.find(context.paths, http) {
                 return try await body(RunnerClient(http: http, endpoint: found))
             }
             return try await body(RunnerClient(http: http, endpoint: DaemonStart(context: context, http: http).start()))
+        }
+    }
+
+    /// Runs `body` with the runner that is there; none is started only to say that nothing runs.
+    ///
+    /// - Returns: nil when none answers.
+    static func ifRunning<R: Sendable>(_ body: @Sendable (RunnerClient) async throws -> R) async throws -> R? {
+        let paths = CommandContext.current.paths
+        return try await withHTTPClient { http in
+            guard let endpoint = try await RunnerEndpoint.find(paths, http) else { return nil }
+            return try await body(RunnerClient(http: http, endpoint: endpoint))
         }
     }
 
@@ -31,20 +42,40 @@ struct RunnerClient: Sendable {
         _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, headers: [(String, String)] = [],
         timeout: TimeAmount = .hours(24)
     ) async throws -> HTTPClientResponse {
+        var request = request(method, path, headers)
+        if let body {
+            request.body = .bytes(body)
+            request.headers.replaceOrAdd(name: "content-type", value: "application/json")
+        }
+        return try await execute(request, timeout: timeout)
+    }
+
+    /// The same with a body that is read while it is sent. What reading it throws is thrown as it is.
+    func send(
+        _ method: HTTPMethod, _ path: String, streaming body: DescriptorChunks, headers: [(String, String)]
+    ) async throws -> HTTPClientResponse {
+        var request = request(method, path, headers)
+        request.body = .stream(body, length: .unknown)
+        return try await execute(request, timeout: .hours(24))
+    }
+
+    private func request(_ method: HTTPMethod, _ path: String, _ headers: [(String, String)]) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: endpoint.base + path)
         request.method = method
         request.headers.add(name: "host", value: hostHeader)
         request.headers.add(name: "user-agent", value: "docker-model-cli/\(WharfVersion.current)")
         for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body {
-            request.body = .bytes(body)
-            request.headers.replaceOrAdd(name: "content-type", value: "application/json")
-        }
+        return request
+    }
+
+    private func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {
             response = try await http.execute(request, timeout: timeout)
         } catch let error as CancellationError {
             throw error
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure(
                 .unavailable, "Docker Model Runner is not running", cause: error,
@@ -52,6 +83,23 @@ struct RunnerClient: Sendable {
         }
         if response.status.code >= 400 { throw try await failure(of: response) }
         return response
+    }
+
+    /// Reads an answer piece by piece as it comes.
+    ///
+    /// - Throws: `.unavailable` when the connection breaks off; what `take` throws.
+    static func read(_ response: HTTPClientResponse, _ take: (ByteBuffer) throws -> Void) async throws {
+        var chunks = response.body.makeAsyncIterator()
+        while true {
+            let chunk: ByteBuffer?
+            do { chunk = try await chunks.next() } catch let error as CancellationError { throw error } catch {
+                throw Failure(
+                    .unavailable, "the connection to the model runner broke off", cause: error,
+                    advice: "It has ended or was ended; the next command starts it again.")
+            }
+            guard let chunk else { return }
+            try take(chunk)
+        }
     }
 
     func json(_ method: HTTPMethod, _ path: String, body: JSON? = nil) async throws -> JSON {

@@ -31,20 +31,28 @@ struct RunnerEndpoint: Sendable, Equatable {
         RunnerEndpoint(kind: .local, base: "http+unix://\(percentEncoded(paths.modelRunnerSocket.string))")
     }
 
-    static func port(_ paths: Paths) -> RunnerEndpoint {
-        RunnerEndpoint(kind: .local, base: "http://127.0.0.1:\(portNumber(paths))")
+    static func port(_ paths: Paths) throws -> RunnerEndpoint {
+        RunnerEndpoint(kind: .local, base: "http://127.0.0.1:\(try portNumber(paths))")
     }
 
-    static func portNumber(_ paths: Paths) -> Int {
-        paths.setting("MODEL_RUNNER_PORT").flatMap { Int($0) } ?? defaultPort
+    /// - Throws: `.invalidArgument` when `MODEL_RUNNER_PORT` is no port.
+    static func portNumber(_ paths: Paths) throws -> Int {
+        guard let setting = paths.setting("MODEL_RUNNER_PORT") else { return defaultPort }
+        guard let port = UInt16(setting) else {
+            throw Failure(
+                .invalidArgument, "MODEL_RUNNER_PORT is \"\(setting.prefix(40))\", which is no TCP port",
+                advice: "Set it to a number up to 65535, or unset it for \(defaultPort).")
+        }
+        return Int(port)
     }
 
     /// A runner that answers now: the named one, our socket, then the port.
     ///
     /// - Returns: nil when none does; a named one is returned unasked.
-    static func find(_ paths: Paths, _ http: HTTPClient) async -> RunnerEndpoint? {
+    /// - Throws: `.invalidArgument` when `MODEL_RUNNER_PORT` is no port.
+    static func find(_ paths: Paths, _ http: HTTPClient) async throws -> RunnerEndpoint? {
         if let named = named(paths) { return named }
-        for endpoint in [socket(paths), port(paths)] where await endpoint.answers(http) { return endpoint }
+        for endpoint in try [socket(paths), port(paths)] where await endpoint.answers(http) { return endpoint }
         return nil
     }
 

@@ -13,7 +13,7 @@ internal import SystemPackage
 internal import Terminal
 
 /// The runner daemon in the foreground.
-package struct Serve: AsyncParsableCommand {
+package struct Serve: AsyncParsableCommand, HandlesSignals {
     package static let configuration = CommandConfiguration(
         abstract: "Serve models on a Unix socket and a TCP port",
         discussion: """
@@ -38,14 +38,19 @@ package struct Serve: AsyncParsableCommand {
 
     package func run() async throws {
         let context = CommandContext.current
-        var logger = Logger(label: "wharf")
+        // A daemon that a command started writes to its log; one in the foreground to its terminal.
+        let file = stopWhenIdle ? context.paths.modelRunnerLog : nil
+        var logger = Logger(label: "wharf") { label in
+            file.map { StreamLogHandler(label: label, stream: DaemonLog($0)) }
+                ?? StreamLogHandler.standardError(label: label)
+        }
         logger.logLevel =
             context.paths.setting("LOG_LEVEL").flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .info
-        let port = port ?? RunnerEndpoint.portNumber(context.paths)
+        let port = try port ?? RunnerEndpoint.portNumber(context.paths)
         let socket = socket.map { FilePath($0) } ?? context.paths.modelRunnerSocket
         var configuration = RunnerServer.Configuration(
             socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current,
-            handlesSignals: true,
+            log: file, handlesSignals: true,
             scheduler: .init(policy: .init(trampoline: context.program)),
             onListening: { address in
                 context.console.err.print("listening on \(Self.describe(address))")
@@ -59,6 +64,7 @@ package struct Serve: AsyncParsableCommand {
                 configuration.port = nil
             }
         }
+        defer { Self.removeProcessID(beside: socket) }
         let models = modelsPath.map { FilePath($0) } ?? context.paths.models
         let (configured, log) = (configuration, logger)
         try await withHTTPClient(Registry.clientConfiguration) { http in
@@ -66,16 +72,23 @@ package struct Serve: AsyncParsableCommand {
                 client: http, environment: context.paths, userAgent: "docker-model-runner/\(WharfVersion.current)")
             try await RunnerServer(
                 configuration: configured, store: ModelStore(root: models), registry: registry,
-                backends: [LlamaServer(paths: context.paths)], installer: EngineInstaller(paths: context.paths),
+                backends: [LlamaServer(paths: context.paths)],
+                installer: EngineInstaller(paths: context.paths, trampoline: context.program),
                 logger: log
             ).run()
         }
-        try? Files.remove(Self.processIDFile(beside: socket))
     }
 
     /// Tells scripts whom to stop.
     private static func writeProcessID(beside socket: FilePath) {
         try? Files.write(ByteBuffer(string: "\(POSIX.processID)\n"), to: processIDFile(beside: socket))
+    }
+
+    /// Also after a start that failed, but not what another daemon has written there.
+    private static func removeProcessID(beside socket: FilePath) {
+        let file = processIDFile(beside: socket)
+        let text = (try? Files.read(file, limit: 64)).map { String(buffer: $0) }
+        if text == "\(POSIX.processID)\n" { try? Files.remove(file) }
     }
 
     private static func processIDFile(beside socket: FilePath) -> FilePath { FilePath(socket.string + ".pid") }

@@ -15,9 +15,9 @@ struct Status: AsyncParsableCommand {
         let context = CommandContext.current
         let out = context.console.out
         try await withHTTPClient { http in
-            guard let endpoint = await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) else {
+            guard let endpoint = try await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) else {
                 if json {
-                    out.print(report(running: false, backends: [:], paths: context.paths).text)
+                    out.print(try report(running: false, backends: [:], paths: context.paths).text)
                 } else {
                     out.print("Docker Model Runner is not running")
                     context.console.err.print(
@@ -28,7 +28,7 @@ struct Status: AsyncParsableCommand {
             let client = RunnerClient(http: http, endpoint: endpoint)
             let backends = try await client.json(.GET, "/engines/status").object ?? JSON.Object()
             if json {
-                out.print(report(running: true, backends: .object(backends), paths: context.paths).text)
+                out.print(try report(running: true, backends: .object(backends), paths: context.paths).text)
             } else {
                 out.print("Docker Model Runner is running\n")
                 out.print(table(backends).text)
@@ -36,8 +36,8 @@ struct Status: AsyncParsableCommand {
         }
     }
 
-    private func report(running: Bool, backends: JSON, paths: Paths) -> JSON {
-        let port = RunnerEndpoint.portNumber(paths)
+    private func report(running: Bool, backends: JSON, paths: Paths) throws -> JSON {
+        let port = try RunnerEndpoint.portNumber(paths)
         let named = RunnerEndpoint.named(paths).map { "\($0.base)/v1/" }
         return [
             "running": .bool(running), "backends": backends,
@@ -70,7 +70,7 @@ struct Version: AsyncParsableCommand {
         let context = CommandContext.current
         try await withHTTPClient { http in
             var server = "(not reachable)"
-            if let endpoint = await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) {
+            if let endpoint = try await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) {
                 let client = RunnerClient(http: http, endpoint: endpoint)
                 server = (try? await client.json(.GET, "/version")["version"]?.string) ?? server
             }

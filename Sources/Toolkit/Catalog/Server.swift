@@ -21,4 +21,6 @@ package struct Server: Sendable, Hashable {
     package let secrets: [Secret]
     package let user: String?
     package let isLongLived: Bool
+    /// What its tools' names begin with, where the catalog wants that.
+    package let prefix: String?
 }

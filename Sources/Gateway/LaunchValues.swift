@@ -1,0 +1,52 @@
+package import Core
+package import Toolkit
+
+/// A server's environment and command with the user's values and secrets in their places.
+package struct LaunchValues: Sendable {
+    package let environment: [(name: String, value: String)]
+    package let command: [String]
+    /// What a person should know; names only, never values.
+    package let warnings: [String]
+
+    /// - Parameters:
+    ///   - values: the user's values of all servers, by canonical name.
+    ///   - secrets: by the secrets' own names. One that is missing is given as `<UNKNOWN>`, so that a server can at
+    ///     least list its tools.
+    package init(server: Server, values: JSON.Object, secrets: [String: String]) {
+        var warnings: [String] = []
+        var environment: [(name: String, value: String)] = []
+        for secret in server.secrets {
+            if secrets[secret.name] == nil {
+                warnings.append("the server \(server.name) has no value for its secret \(secret.name)")
+            }
+            environment.append((secret.environmentName, secrets[secret.name] ?? "<UNKNOWN>"))
+        }
+        for variable in server.environment {
+            let value = Self.filled(variable.value, values, environment).joined(separator: " ")
+            if !value.isEmpty { environment.append((variable.name, value)) }
+        }
+        command = server.command.flatMap { Self.filled($0, values, environment) }
+        self.environment = environment
+        self.warnings = warnings
+    }
+
+    /// A text with a template is filled from the values, another one from the variables so far.
+    private static func filled(
+        _ text: String, _ values: JSON.Object, _ environment: [(name: String, value: String)]
+    ) -> [String] {
+        let template = Template(text)
+        guard template.isPlain else {
+            let value = template.evaluated(in: .object(values))
+            return value.array.map { $0.map(Template.text) } ?? [Template.text(value)]
+        }
+        return [expanded(text, environment)]
+    }
+
+    /// `$NAME` and `${NAME}`; one that is not set is empty.
+    private static func expanded(_ text: String, _ environment: [(name: String, value: String)]) -> String {
+        text.replacing(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/) { match in
+            let name = match.1 ?? match.2 ?? ""
+            return environment.last { $0.name == name }?.value ?? ""
+        }
+    }
+}

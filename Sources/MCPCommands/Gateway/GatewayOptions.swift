@@ -1,0 +1,125 @@
+internal import ArgumentParser
+internal import Commands
+internal import Core
+internal import Gateway
+internal import SystemPackage
+internal import Toolkit
+
+/// What every command takes that starts a gateway: which servers, with what values, within which limits.
+struct GatewayOptions: ParsableArguments {
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Catalog files. (default: the catalog that ships with Wharf)", valueName: "files"))
+    var catalog: [String] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Servers to run; registry files do not count then.", valueName: "names"))
+    var servers: [String] = []
+    @Flag(help: "Run every server of the catalogs.") var enableAllServers = false
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Files that list the enabled servers. (default: ~/.docker/mcp/registry.yaml)", valueName: "files"))
+    var registry: [String] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Files with the servers' values. (default: ~/.docker/mcp/config.yaml)", valueName: "files"))
+    var config: [String] = []
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Files with each server's tools. (default: ~/.docker/mcp/tools.yaml)", valueName: "files"))
+    var toolsConfig: [String] = []
+    @Option(help: ArgumentHelp("Files with secrets, separated by colons.", valueName: "files"))
+    var secrets = "docker-desktop"
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Tools to show: NAME, SERVER:NAME, SERVER:* or *.", valueName: "patterns"))
+    var tools: [String] = []
+    @Option(help: "CPUs for each server; 0 for no limit.") var cpus = 1
+    @Option(help: "Memory for each server, for example 512Mb; empty for no limit.") var memory = "2Gb"
+    @Flag(help: "Keep servers running however long nobody calls them.") var longLived = false
+
+    func validate() throws {
+        if cpus < 0 { throw ValidationError("--cpus must not be negative") }
+        if enableAllServers && !servers.isEmpty {
+            throw ValidationError("--enable-all-servers and --servers cannot be used together")
+        }
+    }
+
+    /// - Throws: `.notFound` for a server that no catalog has.
+    func chosenServers(_ paths: Paths) throws -> [Server] {
+        let catalogs = try Self.words(catalog).map { try Catalog.load(path: Self.catalogPath($0, paths)) }
+        let all = try catalogs.isEmpty ? [Catalog.builtin()] : catalogs
+        if enableAllServers {
+            // Where several catalogs describe a server, the last one counts.
+            var seen = Set<String>()
+            return all.reversed().flatMap(\.servers).filter { seen.insert($0.name).inserted }
+        }
+        var names = Self.words(servers)
+        if names.isEmpty {
+            names = try files(registry, paths, "registry.yaml").flatMap(ConfigurationFiles.enabledServers)
+        }
+        guard !names.isEmpty else {
+            throw Failure(.invalidArgument, "no server is chosen", advice: "Name some: --servers demo-tools")
+        }
+        // One that is named twice is meant once.
+        var seen = Set<String>()
+        return try names.filter { seen.insert($0).inserted }.map { name in
+            for catalog in all.reversed() { if let server = try? catalog.server(named: name) { return server } }
+            throw Failure(
+                .notFound, "MCP server not found: \(name)",
+                advice: "The catalogs have: \(all.flatMap { $0.servers.map(\.name) }.joined(separator: ", ")).")
+        }
+    }
+
+    func settings(_ paths: Paths) throws -> GatewaySettings {
+        var settings = GatewaySettings()
+        settings.cpus = cpus == 0 ? nil : Double(cpus)
+        settings.memory = memory.isEmpty ? nil : try Self.bytes(memory)
+        for file in try files(config, paths, "config.yaml") {
+            for member in try ConfigurationFiles.values(file).members {
+                settings.values[ConfigurationFiles.canonicalName(member.name)] = member.value
+            }
+        }
+        settings.secrets = try SecretsFile.load(searchList: secrets)
+        let lists = try files(toolsConfig, paths, "tools.yaml").reduce(into: [:]) { lists, file in
+            lists.merge(try ConfigurationFiles.tools(file)) { $1 }
+        }
+        settings.filter = ToolFilter(patterns: Self.words(tools), lists: lists)
+        if longLived { settings.idleTimeout = nil }
+        return settings
+    }
+
+    /// The files named, or the usual one where it is there.
+    private func files(_ named: [String], _ paths: Paths, _ usual: String) throws -> [FilePath] {
+        let named = Self.words(named).map { FilePath($0) }
+        if !named.isEmpty { return named }
+        let file = paths.mcp.appending(usual)
+        return Files.exists(file) ? [file] : []
+    }
+
+    /// A path as it is; a bare name also in the folder where catalogs are kept.
+    private static func catalogPath(_ name: String, _ paths: Paths) -> FilePath {
+        let path = FilePath(name)
+        let kept = paths.mcp.appending("catalogs").appending(name)
+        return !Files.exists(path) && path.isRelative && Files.exists(kept) ? kept : path
+    }
+
+    private static func words(_ values: [String]) -> [String] {
+        values.flatMap { $0.split(separator: ",") }
+            .map { String($0.trimmingPrefix(while: \.isWhitespace)) }.filter { !$0.isEmpty }
+    }
+
+    /// Docker's notation: `512m`, `2Gb`, `1073741824`.
+    static func bytes(_ text: String) throws -> Int64 {
+        let units: [String: Int64] = ["": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40]
+        let lower = text.lowercased()
+        let digits = lower.prefix { $0.isNumber || $0 == "." }
+        var unit = String(lower.dropFirst(digits.count))
+        if unit.count > 1, unit.hasSuffix("b") { unit.removeLast() }
+        guard let number = Double(digits), let factor = units[unit], number > 0, number * Double(factor) < 1e15 else {
+            throw Failure(.invalidArgument, "\"\(text)\" is no amount of memory", advice: "Write it like 512Mb or 2Gb.")
+        }
+        return Int64(number * Double(factor))
+    }
+}

@@ -1,0 +1,51 @@
+internal import ArgumentParser
+internal import Commands
+internal import Core
+internal import DockerEngine
+internal import Gateway
+internal import Terminal
+
+/// The servers' tools from the command line, without a client.
+struct ToolsGroup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tools", abstract: "Manage tools",
+        subcommands: [ToolsCall.self, ToolsCount.self, ToolsInspect.self, ToolsList.self])
+}
+
+/// What all of them take.
+struct ToolsOptions: ParsableArguments {
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case list
+        case json
+    }
+
+    @OptionGroup(title: "Gateway") var gateway: GatewayOptions
+    @Option(help: "How to show it: list or json.") var format = Format.list
+    @Flag(help: "Also show what the servers do.") var verbose = false
+
+    /// Runs `body` with the chosen servers started; they are removed afterwards.
+    func withGateway(_ body: @escaping @Sendable (Gateway) async throws -> Void) async throws {
+        let context = CommandContext.current
+        let servers = try gateway.chosenServers(context.paths)
+        let settings = try gateway.settings(context.paths)
+        let (err, verbose) = (context.console.err, verbose)
+        try await withHTTPClient { http in
+            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
+            let engine = try await Engine.connect(client: http, endpoint: endpoint)
+            try await Gateway.run(
+                servers: servers, settings: settings, engine: engine,
+                onEvent: { event in
+                    switch event {
+                    case .failed(let server, let reason): err.print("Can't start \(server): \(reason)".printable)
+                    case .warning(let text): err.print("Warning: \(text)".printable)
+                    case .log(let server, let line) where verbose: err.print("- \(server): \(line)".printable)
+                    default: break
+                    }
+                },
+                { gateway in
+                    try await gateway.waitUntilReady()
+                    try await body(gateway)
+                })
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// Decides on a request's addressing before anything else is looked at: a web page may neither reach the gateway under
+/// a name of its own (DNS rebinding) nor call it across origins, and nobody gets in without the token.
+struct Gate: Sendable {
+    /// The address that was bound, as it was written.
+    let host: String
+    let authorization: Authorization
+
+    enum Refusal: Hashable {
+        case host
+        case origin
+        case unauthorized
+    }
+
+    /// What the request says about where it comes from and goes to.
+    struct Claims {
+        var authority: String?
+        var origin: String?
+        var authorization: String?
+        /// Whether the path is one that everybody may ask for.
+        var isOpenPath = false
+    }
+
+    func refusal(of claims: Claims) -> Refusal? {
+        guard isAllowed(authority: claims.authority) else { return .host }
+        if let origin = claims.origin, !Self.isLocal(origin: origin) { return .origin }
+        guard !claims.isOpenPath, case .bearer(let token) = authorization else { return nil }
+        return token.matches(header: claims.authorization) ? nil : .unauthorized
+    }
+
+    private func isAllowed(authority: String?) -> Bool {
+        guard let name = authority.flatMap(Self.host(ofAuthority:)) else { return false }
+        if Self.isLoopback(name) || name == host.lowercased() { return true }
+        guard Self.isWildcard(host) else { return false }
+        // Listening everywhere, our names are the network's business. A page that rebinds one of them still lacks the
+        // token; where there is none, only addresses count, which cannot be rebound.
+        if case .bearer = authorization { return true }
+        return Self.isAddress(name)
+    }
+
+    static func isLocal(origin: String) -> Bool {
+        let lower = origin.lowercased()
+        for scheme in ["http://", "https://"] where lower.hasPrefix(scheme) {
+            return host(ofAuthority: String(lower.dropFirst(scheme.count))).map(isLoopback) ?? false
+        }
+        return false
+    }
+
+    /// Names and addresses that only this machine answers to.
+    static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || isIPv4(host) && host.hasPrefix("127.")
+    }
+
+    static func isWildcard(_ host: String) -> Bool { ["0.0.0.0", "::", "*", ""].contains(host) }
+
+    private static func isAddress(_ host: String) -> Bool { host.contains(":") || isIPv4(host) }
+
+    private static func isIPv4(_ host: String) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts.allSatisfy { $0.allSatisfy(\.isNumber) && UInt8($0) != nil }
+    }
+
+    /// The host of `host[:port]` or `[address][:port]`, lower case; nil when it is neither.
+    static func host(ofAuthority authority: String) -> String? {
+        let text = authority.lowercased()
+        let host: Substring
+        var rest: Substring
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            host = text[text.index(after: text.startIndex)..<end]
+            rest = text[text.index(after: end)...]
+        } else {
+            host = text.prefix { $0 != ":" }
+            rest = text[host.endIndex...]
+        }
+        if rest.first == ":" {
+            rest = rest.dropFirst()
+            guard let port = UInt16(rest), port > 0 else { return nil }
+        } else if !rest.isEmpty {
+            return nil
+        }
+        return host.isEmpty ? nil : String(host)
+    }
+}

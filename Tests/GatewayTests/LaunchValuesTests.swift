@@ -1,0 +1,37 @@
+import Core
+import Gateway
+import NIOCore
+import Testing
+import Toolkit
+
+@Suite struct LaunchValuesTests {
+    private func values(_ entry: String, _ config: JSON.Object = .init(), secrets: [String: String] = [:]) throws
+        -> LaunchValues
+    {
+        let catalog = try Catalog(parsing: ByteBuffer(string: "registry:\n  a.b:\n    image: i\n\(entry)"), source: "t")
+        return LaunchValues(server: try catalog.server(named: "a.b"), values: config, secrets: secrets)
+    }
+
+    @Test func secretsAndValuesFindTheirPlaces() throws {
+        let launch = try values(
+            """
+            secrets: [{name: t.token, env: TOKEN}]
+            env:
+              - {name: URL, value: "{{a_b.url}}"}
+              - {name: BOTH, value: "x $TOKEN ${URL}/y $GONE"}
+              - {name: UNSET, value: "{{a_b.none}}"}
+            command: [--token, "${TOKEN}", "{{a_b.paths|into}}", "{{a_b.n}}"]
+            """.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n") + "\n",
+            .init([("a_b", ["url": "http://h", "paths": ["/x", "/y"], "n": 5])]), secrets: ["t.token": "s3cret"])
+        #expect(launch.environment.map(\.name) == ["TOKEN", "URL", "BOTH"])
+        #expect(launch.environment.map(\.value) == ["s3cret", "http://h", "x s3cret http://h/y "])
+        #expect(launch.command == ["--token", "s3cret", "/x", "/y", "5"])
+        #expect(launch.warnings.isEmpty)
+    }
+
+    @Test func aMissingSecretIsSaidByItsName() throws {
+        let launch = try values("    secrets: [{name: t.token, env: TOKEN}]\n", secrets: ["other": "s3cret"])
+        #expect(launch.environment.map(\.value) == ["<UNKNOWN>"])
+        #expect(launch.warnings == ["the server a.b has no value for its secret t.token"])
+    }
+}

@@ -1,0 +1,55 @@
+import Core
+import Testing
+
+@testable import MCPHTTP
+
+@Suite struct SessionTableTests {
+    private let start = ContinuousClock.now
+
+    private func table(maximum: Int = 2) -> SessionTable<String> {
+        SessionTable(maximum: maximum, idleLimit: .seconds(60))
+    }
+
+    @Test func aSessionIsFoundUntilItEnds() throws {
+        var table = table()
+        try table.open("a", "A", now: start)
+        #expect(table.use("a") == "A")
+        #expect(table.use("b") == nil)
+        #expect(table.end("a") == "A")
+        #expect(table.end("a") == nil)
+        #expect(table.use("a") == nil)
+    }
+
+    @Test func anEndingSessionCountsUntilItIsPutAway() throws {
+        var table = table(maximum: 1)
+        try table.open("a", "A", now: start)
+        _ = table.end("a")
+        let failure = #expect(throws: Failure.self) { try table.open("b", "B", now: start) }
+        #expect(failure?.code == .resourceExhausted)
+        table.remove("a")
+        try table.open("b", "B", now: start)
+    }
+
+    @Test func onlyUnusedSessionsExpire() throws {
+        var table = table()
+        try table.open("a", "A", now: start)
+        #expect(table.expire(now: start + .seconds(1000)) == [], "it is in use by who opened it")
+        _ = table.use("a")
+        table.release("a", now: start + .seconds(10))
+        #expect(table.expire(now: start + .seconds(1000)) == [], "one use is left")
+        table.release("a", now: start + .seconds(100))
+        #expect(table.expire(now: start + .seconds(159)) == [])
+        #expect(table.expire(now: start + .seconds(160)) == ["A"])
+        #expect(table.expire(now: start + .seconds(160)) == [])
+        #expect(table.use("a") == nil)
+    }
+
+    @Test func aClosedTableLetsNobodyIn() throws {
+        var table = table()
+        try table.open("a", "A", now: start)
+        #expect(table.close() == ["A"])
+        #expect(table.use("a") == nil)
+        let failure = #expect(throws: Failure.self) { try table.open("b", "B", now: start) }
+        #expect(failure?.code == .unavailable)
+    }
+}
