@@ -21,8 +21,16 @@ package final class Peer: Sendable {
     private let send: @Sendable (ByteBuffer) async throws -> Void
     private let handler: any Handler
 
-    private init(handler: any Handler, send: @escaping @Sendable (ByteBuffer) async throws -> Void) {
+    /// How long requests may go on after the other side has closed its end.
+    package static let patience = Duration.seconds(2)
+    private let patience: Duration
+
+    private init(
+        handler: any Handler, patience: Duration = Peer.patience,
+        send: @escaping @Sendable (ByteBuffer) async throws -> Void
+    ) {
         self.handler = handler
+        self.patience = patience
         self.send = send
     }
 
@@ -57,13 +65,16 @@ package final class Peer: Sendable {
 
     /// Serves the other side until it closes.
     ///
-    /// - Parameter onConnect: gets the peer before the first message is read.
+    /// - Parameters:
+    ///   - patience: how long requests may go on after the other side has closed its end.
+    ///   - onConnect: gets the peer before the first message is read.
     /// - Throws: `.unavailable` when the connection breaks, as by a message that is too long.
     package static func serve(
-        over transport: some Transport, handler: any Handler, onConnect: (Peer) -> Void = { _ in }
+        over transport: some Transport, handler: any Handler, patience: Duration = Peer.patience,
+        onConnect: (Peer) -> Void = { _ in }
     ) async throws {
         try await transport.connect { messages, send in
-            let peer = Peer(handler: handler, send: send)
+            let peer = Peer(handler: handler, patience: patience, send: send)
             onConnect(peer)
             let end = await peer.receive(messages)
             if end.cause != nil, !Task.isCancelled { throw end }
@@ -140,7 +151,7 @@ package final class Peer: Sendable {
 
     /// Lets what was asked before the other side closed its end be answered, for a moment: `echo … | server` is a use.
     private func drain() async {
-        let end = ContinuousClock.now + .seconds(2)
+        let end = ContinuousClock.now + patience
         while state.withLock({ $0.isBusy }), ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(10))
         }

@@ -24,7 +24,8 @@ import Testing
         try toServer.writeAll(text.utf8)
         try toServer.close()
         do {
-            try await Peer.serve(over: StdioTransport(input: requests, output: replies), handler: Answering())
+            try await Peer.serve(
+                over: StdioTransport(input: requests, output: replies), handler: Answering(), patience: .seconds(60))
         } catch {
             try? replies.close()
             throw error
