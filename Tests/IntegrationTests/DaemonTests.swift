@@ -4,173 +4,180 @@ import Subprocess
 import SystemPackage
 import Testing
 
-@Suite(.enabled(if: RealParts.isThere), .timeLimit(.minutes(5))) struct DaemonTests {
-    private func prepare(_ place: Workplace) async throws {
-        let packaged = try await place.model("package", "--gguf", RealParts.pebble.string, "pebble")
-        try #require(packaged.status == 0, "\(packaged.text)")
-    }
+extension Integration {
+    @Suite(.enabled(if: RealParts.isThere), .timeLimit(.minutes(5))) struct DaemonTests {
+        private func prepare(_ place: Workplace) async throws {
+            let packaged = try await place.model("package", "--gguf", RealParts.pebble.string, "pebble")
+            try #require(packaged.status == 0, "\(packaged.text)")
+        }
 
-    /// Processes whose command line holds a text.
-    private func processes(with text: String, _ place: Workplace) async throws -> [Substring] {
-        try await place.run("/usr/bin/env", ["ps", "-A", "-ww", "-o", "command="]).lines.filter { $0.contains(text) }
-    }
-
-    @Test func commandsThatStartTogetherStartOneDaemon() async throws {
-        try await Workplace.with { place in
-            try await withThrowingTaskGroup(of: Workplace.Outcome.self) { group in
-                for _ in 0..<5 { group.addTask { try await place.model("ls") } }
-                for try await outcome in group { #expect(outcome.status == 0, "\(outcome.text)") }
+        /// Processes whose command line holds a text.
+        private func processes(with text: String, _ place: Workplace) async throws -> [Substring] {
+            try await place.run("/usr/bin/env", ["ps", "-A", "-ww", "-o", "command="]).lines.filter {
+                $0.contains(text)
             }
-            let log = String(buffer: try Files.read(place.folder.appending(".docker/model-runner/model-runner.log")))
-            #expect(log.split(separator: "\n").count { $0.hasPrefix("listening on /") } == 1, "\(log)")
         }
-    }
 
-    @Test func enginesDieWithTheDaemon() async throws {
-        try await Workplace.with { place in
-            try await prepare(place)
-            let loaded = try await place.model("run", "--detach", "pebble")
-            try #require(loaded.status == 0, "\(loaded.text)")
-            let bundles = place.models.appending("bundles").string
-            #expect(try await !processes(with: bundles, place).isEmpty)
-            let pid = try #require(place.daemonPID)
-            POSIX.send(signal: 9, to: pid)
-            try await eventually("no engine is left after kill -9 of the daemon") {
-                try await processes(with: bundles, place).isEmpty
+        @Test func commandsThatStartTogetherStartOneDaemon() async throws {
+            try await Workplace.with { place in
+                try await withThrowingTaskGroup(of: Workplace.Outcome.self) { group in
+                    for _ in 0..<5 { group.addTask { try await place.model("ls") } }
+                    for try await outcome in group { #expect(outcome.status == 0, "\(outcome.text)") }
+                }
+                let log = String(
+                    buffer: try Files.read(place.folder.appending(".docker/model-runner/model-runner.log")))
+                #expect(log.split(separator: "\n").count { $0.hasPrefix("listening on /") } == 1, "\(log)")
             }
-            // The socket of the dead daemon is still there; the next command starts another one all the same.
-            #expect(Files.exists(place.socket))
-            let asked = try await place.model("run", "--temperature", "0", "pebble", "What color is the sky?")
-            #expect(asked.out == "The sky is blue.\n", "\(asked.text)")
-            #expect(place.daemonPID != pid)
         }
-    }
 
-    @Test func statusAndVersionTellWhatRuns() async throws {
-        try await Workplace.with { place in
-            let before = try await place.model("status")
-            #expect(before.status == 1)
-            #expect(before.out == "Docker Model Runner is not running\n")
-            #expect(try await place.model("version").out.contains("(not reachable)"))
-            #expect(try await place.model("ls").status == 0)
-            let after = try await place.model("status", "--json")
-            #expect(after.status == 0)
-            #expect(after.err.isEmpty)
-            let json = try JSON(parsing: after.out)
-            #expect(json["running"] == true)
-            #expect(json["backends"]?["llama.cpp"]?.string?.hasPrefix("Running: llama.cpp") == true, "\(after.text)")
-            #expect(json["endpointHost"]?.string == "http://127.0.0.1:\(place.port)/v1/")
-        }
-    }
-
-    @Test func aPortInUseIsSaidInOneLine() async throws {
-        try await Workplace.with { place in
-            _ = try await place.model("ls")
-            let other = place.folder.appending("other.sock").string
-            let outcome = try await place.wharf("serve", "--port", "\(place.port)", "--socket", other)
-            #expect(outcome.status == 1)
-            #expect(outcome.err.contains("port \(place.port) on 127.0.0.1 is in use"), "\(outcome.text)")
-            let second = try await place.wharf("serve", "--port", "0")
-            #expect(second.status == 1)
-            #expect(second.err.contains("already listens on"), "\(second.text)")
-        }
-    }
-
-    @Test func stopsGracefullyOnSIGTERM() async throws {
-        try await Workplace.with { place in
-            try await prepare(place)
-            _ = try await place.model("run", "--detach", "pebble")
-            let pid = try #require(place.daemonPID)
-            // An answer is under way while the signal comes; it is told to its end.
-            let isUnderWay = Promise<Void>()
-            async let story = read(story(place), place, onFirstBytes: { isUnderWay.fulfil(.success(())) })
-            try await isUnderWay.value
-            POSIX.send(signal: 15, to: pid)
-            #expect(try await story.hasSuffix("data: [DONE]\n\n"))
-            try await eventually("the daemon ends") { !POSIX.send(signal: 0, to: pid) }
-        }
-    }
-
-    /// Asks for an answer as long as the model's context, streamed.
-    private func story(_ place: Workplace) -> [String] {
-        [
-            "curl", "-sN", "--unix-socket", place.socket.string, "http://localhost/v1/chat/completions", "-d",
-            #"{"model":"pebble","stream":true,"ignore_eos":true,"messages":[{"role":"user","content":"hi"}]}"#,
-        ]
-    }
-
-    /// A command's output to its end; tells when it begins.
-    private func read(
-        _ command: [String], _ place: Workplace, onFirstBytes: @escaping @Sendable () -> Void
-    ) async throws -> String {
-        try await Subprocess.run(
-            .path("/usr/bin/env"), arguments: Arguments(command), environment: place.variables(), input: .none,
-            output: .sequence, error: .discarded
-        ) { execution in
-            var bytes: [UInt8] = []
-            for try await chunk in execution.standardOutput {
-                onFirstBytes()
-                chunk.withUnsafeBytes { bytes += $0 }
+        @Test func enginesDieWithTheDaemon() async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                let loaded = try await place.model("run", "--detach", "pebble")
+                try #require(loaded.status == 0, "\(loaded.text)")
+                let bundles = place.models.appending("bundles").string
+                #expect(try await !processes(with: bundles, place).isEmpty)
+                let pid = try #require(place.daemonPID)
+                POSIX.send(signal: 9, to: pid)
+                try await eventually("no engine is left after kill -9 of the daemon") {
+                    try await processes(with: bundles, place).isEmpty
+                }
+                // The socket of the dead daemon is still there; the next command starts another one all the same.
+                #expect(Files.exists(place.socket))
+                let asked = try await place.model("run", "--temperature", "0", "pebble", "What color is the sky?")
+                #expect(asked.out == "The sky is blue.\n", "\(asked.text)")
+                #expect(place.daemonPID != pid)
             }
-            return String(decoding: bytes, as: UTF8.self)
-        }.closureResult
-    }
+        }
 
-    @Test func aCommandThatComesWhileTheDaemonEndsGetsTheNextOne() async throws {
-        try await Workplace.with { place in
-            try await prepare(place)
-            _ = try await place.model("run", "--detach", "pebble")
-            let pid = try #require(place.daemonPID)
-            // Long enough to be under way when the command comes; the daemon waits for its end.
-            let isUnderWay = Promise<Void>()
-            async let stream = read(story(place), place, onFirstBytes: { isUnderWay.fulfil(.success(())) })
-            try await isUnderWay.value
-            POSIX.send(signal: 15, to: pid)
-            try await eventually("the daemon accepts nothing any more") {
-                try await place.model("status").status == 1
+        @Test func statusAndVersionTellWhatRuns() async throws {
+            try await Workplace.with { place in
+                let before = try await place.model("status")
+                #expect(before.status == 1)
+                #expect(before.out == "Docker Model Runner is not running\n")
+                #expect(try await place.model("version").out.contains("(not reachable)"))
+                #expect(try await place.model("ls").status == 0)
+                let after = try await place.model("status", "--json")
+                #expect(after.status == 0)
+                #expect(after.err.isEmpty)
+                let json = try JSON(parsing: after.out)
+                #expect(json["running"] == true)
+                #expect(
+                    json["backends"]?["llama.cpp"]?.string?.hasPrefix("Running: llama.cpp") == true, "\(after.text)")
+                #expect(json["endpointHost"]?.string == "http://127.0.0.1:\(place.port)/v1/")
             }
-            let next = try await place.model("ls", "-q")
-            #expect(next.status == 0, "\(next.text)")
-            #expect(place.daemonPID != pid)
-            #expect(try await stream.hasSuffix("data: [DONE]\n\n"))
         }
-    }
 
-    @Test func theDaemonHoldsNothingThatItsStarterHasOpen() async throws {
-        try await Workplace.with { place in
-            let file = place.folder.appending("held").string
-            let script = "exec 9>\(file); exec \"$0\" model ls"
-            let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
-            #expect(outcome.status == 0, "\(outcome.text)")
-            let pid = try #require(place.daemonPID)
-            let open = try await place.run("/bin/sh", ["-c", "ls -l /proc/\(pid)/fd 2>/dev/null || lsof -p \(pid)"])
-            #expect(open.out.contains("model-runner.sock.lock"), "\(open.text)")
-            #expect(!open.out.contains(file), "\(open.text)")
+        @Test func aPortInUseIsSaidInOneLine() async throws {
+            try await Workplace.with { place in
+                _ = try await place.model("ls")
+                let other = place.folder.appending("other.sock").string
+                let outcome = try await place.wharf("serve", "--port", "\(place.port)", "--socket", other)
+                #expect(outcome.status == 1)
+                #expect(outcome.err.contains("port \(place.port) on 127.0.0.1 is in use"), "\(outcome.text)")
+                let second = try await place.wharf("serve", "--port", "0")
+                #expect(second.status == 1)
+                #expect(second.err.contains("already listens on"), "\(second.text)")
+            }
         }
-    }
 
-    @Test(arguments: [("<&-", "The sky is blue.\n"), (">&-", ""), ("<&- >&- 2>&-", "")])
-    func closedStreamsAreNoReasonToFail(_ redirection: String, _ answer: String) async throws {
-        try await Workplace.with { place in
-            try await prepare(place)
-            let script = "exec \"$0\" model run --temperature 0 pebble 'What color is the sky?' \(redirection)"
-            let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
-            #expect(outcome.status == 0, "\(outcome.text)")
-            #expect(outcome.out == answer, "\(outcome.text)")
+        @Test func stopsGracefullyOnSIGTERM() async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                _ = try await place.model("run", "--detach", "pebble")
+                let pid = try #require(place.daemonPID)
+                // An answer is under way while the signal comes; it is told to its end.
+                let isUnderWay = Promise<Void>()
+                async let story = read(story(place), place, onFirstBytes: { isUnderWay.fulfil(.success(())) })
+                try await isUnderWay.value
+                POSIX.send(signal: 15, to: pid)
+                #expect(try await story.hasSuffix("data: [DONE]\n\n"))
+                try await eventually("the daemon ends") { !POSIX.send(signal: 0, to: pid) }
+            }
         }
-    }
 
-    @Test func pythonsOpenAIClientFindsWhatItKnows() async throws {
-        try await Workplace.with { place in
-            try await prepare(place)
-            _ = try await place.model("ls")
-            let script = RealParts.repository.appending("Tests/Clients/openai_client.py").string
-            let outcome = try await place.run(
-                RealParts.path("WHARF_CLIENTS_PYTHON"), [script, "\(place.base)/engines/v1", "ai/pebble"])
-            let report = try JSON(parsing: outcome.out)
-            #expect(report["ok"] == true, "\(report["wrong"]?.text ?? outcome.text)")
-            #expect(report["toolLoops"]?["right"]?.int == 12)
-            #expect(report["errors"]?["unknownModel"]?["class"]?.string == "NotFoundError")
+        /// Asks for an answer as long as the model's context, streamed.
+        private func story(_ place: Workplace) -> [String] {
+            [
+                "curl", "-sN", "--unix-socket", place.socket.string, "http://localhost/v1/chat/completions", "-d",
+                #"{"model":"pebble","stream":true,"ignore_eos":true,"max_tokens":400,"messages":[{"role":"user","content":"hi"}]}"#,
+            ]
+        }
+
+        /// A command's output to its end; tells when it begins.
+        private func read(
+            _ command: [String], _ place: Workplace, onFirstBytes: @escaping @Sendable () -> Void
+        ) async throws -> String {
+            try await Subprocess.run(
+                .path("/usr/bin/env"), arguments: Arguments(command), environment: place.variables(), input: .none,
+                output: .sequence, error: .discarded
+            ) { execution in
+                var bytes: [UInt8] = []
+                for try await chunk in execution.standardOutput {
+                    onFirstBytes()
+                    chunk.withUnsafeBytes { bytes += $0 }
+                }
+                return String(decoding: bytes, as: UTF8.self)
+            }.closureResult
+        }
+
+        @Test func aCommandThatComesWhileTheDaemonEndsGetsTheNextOne() async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                _ = try await place.model("run", "--detach", "pebble")
+                let pid = try #require(place.daemonPID)
+                // Long enough to be under way when the command comes; the daemon waits for its end.
+                let isUnderWay = Promise<Void>()
+                async let stream = read(story(place), place, onFirstBytes: { isUnderWay.fulfil(.success(())) })
+                try await isUnderWay.value
+                POSIX.send(signal: 15, to: pid)
+                try await eventually("the daemon accepts nothing any more") {
+                    try await place.model("status").status == 1
+                }
+                let next = try await place.model("ls", "-q")
+                #expect(next.status == 0, "\(next.text)")
+                #expect(place.daemonPID != pid)
+                #expect(try await stream.hasSuffix("data: [DONE]\n\n"))
+            }
+        }
+
+        @Test func theDaemonHoldsNothingThatItsStarterHasOpen() async throws {
+            try await Workplace.with { place in
+                let file = place.folder.appending("held").string
+                let script = "exec 9>\(file); exec \"$0\" model ls"
+                let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
+                #expect(outcome.status == 0, "\(outcome.text)")
+                let pid = try #require(place.daemonPID)
+                let open = try await place.run(
+                    "/bin/sh", ["-c", "ls -l /proc/\(pid)/fd 2>/dev/null || lsof -p \(pid)"])
+                #expect(open.out.contains("model-runner.sock.lock"), "\(open.text)")
+                #expect(!open.out.contains(file), "\(open.text)")
+            }
+        }
+
+        @Test(arguments: [("<&-", "The sky is blue.\n"), (">&-", ""), ("<&- >&- 2>&-", "")])
+        func closedStreamsAreNoReasonToFail(_ redirection: String, _ answer: String) async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                let script = "exec \"$0\" model run --temperature 0 pebble 'What color is the sky?' \(redirection)"
+                let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
+                #expect(outcome.status == 0, "\(outcome.text)")
+                #expect(outcome.out == answer, "\(outcome.text)")
+            }
+        }
+
+        @Test func pythonsOpenAIClientFindsWhatItKnows() async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                _ = try await place.model("ls")
+                let script = RealParts.repository.appending("Tests/Clients/openai_client.py").string
+                let outcome = try await place.run(
+                    RealParts.path("WHARF_CLIENTS_PYTHON"), [script, "\(place.base)/engines/v1", "ai/pebble"])
+                let report = try JSON(parsing: outcome.out)
+                #expect(report["ok"] == true, "\(report["wrong"]?.text ?? outcome.text)")
+                #expect(report["toolLoops"]?["right"]?.int == 12)
+                #expect(report["errors"]?["unknownModel"]?["class"]?.string == "NotFoundError")
+            }
         }
     }
 }

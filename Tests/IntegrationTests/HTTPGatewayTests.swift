@@ -7,145 +7,151 @@ import Subprocess
 import SystemPackage
 import Testing
 
-/// The gateway over HTTP with real containers and a client that is not ours.
-@Suite(.enabled(if: RealParts.isThere), .serialized, .timeLimit(.minutes(5))) struct HTTPGatewayTests {
-    private static let token = "a-token-of-the-tests"
+extension Integration {
+    /// The gateway over HTTP with real containers and a client that is not ours.
+    @Suite(.enabled(if: RealParts.isThere), .serialized, .timeLimit(.minutes(5))) struct HTTPGatewayTests {
+        private static let token = "a-token-of-the-tests"
 
-    private func withEngine<R: Sendable>(_ body: @escaping @Sendable (Engine) async throws -> R) async throws -> R {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
-        let result: Result<R, any Error>
-        do {
-            let engine = try await Engine.connect(client: client, endpoint: .resolve(paths: Paths()))
-            result = .success(try await body(engine))
-        } catch { result = .failure(error) }
-        try await client.shutdown()
-        return try result.get()
-    }
+        private func withEngine<R: Sendable>(_ body: @escaping @Sendable (Engine) async throws -> R) async throws -> R {
+            let client = HTTPClient(eventLoopGroupProvider: .singleton)
+            let result: Result<R, any Error>
+            do {
+                let engine = try await Engine.connect(client: client, endpoint: .resolve(paths: Paths()))
+                result = .success(try await body(engine))
+            } catch { result = .failure(error) }
+            try await client.shutdown()
+            return try result.get()
+        }
 
-    private func containers(_ engine: Engine) async throws -> Set<String> {
-        let ours = ["docker-mcp": "true", "docker-mcp-name": "demo-tools"]
-        return Set(try await engine.listContainers(labels: ours, all: true).compactMap { $0["Id"]?.string })
-    }
+        private func containers(_ engine: Engine) async throws -> Set<String> {
+            let ours = ["docker-mcp": "true", "docker-mcp-name": "demo-tools"]
+            return Set(try await engine.listContainers(labels: ours, all: true).compactMap { $0["Id"]?.string })
+        }
 
-    private func status(
-        _ method: HTTPMethod, _ url: String, _ headers: HTTPHeaders = [:], body: String? = nil
-    ) async throws -> Int {
-        var request = HTTPClientRequest(url: url)
-        request.method = method
-        request.headers = headers
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        return Int(try await HTTPClient.shared.execute(request, timeout: .seconds(10)).status.code)
-    }
+        private func status(
+            _ method: HTTPMethod, _ url: String, _ headers: HTTPHeaders = [:], body: String? = nil
+        ) async throws -> Int {
+            var request = HTTPClientRequest(url: url)
+            request.method = method
+            request.headers = headers
+            if let body { request.body = .bytes(ByteBuffer(string: body)) }
+            return Int(try await HTTPClient.shared.execute(request, timeout: .seconds(10)).status.code)
+        }
 
-    /// A gateway that is ready, at `base`; it is told to end afterwards, and must leave no container.
-    private func withGateway(
-        _ transport: String,
-        _ body: @escaping @Sendable (_ place: Workplace, _ base: String) async throws -> Void
-    ) async throws {
-        try await Workplace.with { place in
-            try await withEngine { engine in
-                let before = try await containers(engine)
-                let port = try await Workplace.freePort()
-                let base = "http://127.0.0.1:\(port)"
-                // stderr where stdout would be, so that there is one stream to read.
-                let script = #"exec "$@" 2>&1"#
-                let command = [
-                    "-c", script, "sh", try RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--servers",
-                    "demo-tools", "--transport", transport, "--port", "\(port)",
-                ]
-                _ = try await Subprocess.run(
-                    .path("/bin/sh"), arguments: Arguments(command),
-                    environment: place.variables(["MCP_GATEWAY_AUTH_TOKEN": Self.token]), input: .inputWriter,
-                    output: .sequence, error: .discarded
-                ) { execution in
-                    try await eventually("the gateway is ready") {
-                        (try? await status(.GET, base + "/health")) == 200
+        /// A gateway that is ready, at `base`; it is told to end afterwards, and must leave no container.
+        private func withGateway(
+            _ transport: String,
+            _ body: @escaping @Sendable (_ place: Workplace, _ base: String) async throws -> Void
+        ) async throws {
+            try await Workplace.with { place in
+                try await withEngine { engine in
+                    let before = try await containers(engine)
+                    let port = try await Workplace.freePort()
+                    let base = "http://127.0.0.1:\(port)"
+                    // stderr where stdout would be, so that there is one stream to read.
+                    let script = #"exec "$@" 2>&1"#
+                    let command = [
+                        "-c", script, "sh", try RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--servers",
+                        "demo-tools", "--transport", transport, "--port", "\(port)",
+                    ]
+                    _ = try await Subprocess.run(
+                        .path("/bin/sh"), arguments: Arguments(command),
+                        environment: place.variables(["MCP_GATEWAY_AUTH_TOKEN": Self.token]), input: .inputWriter,
+                        output: .sequence, error: .discarded
+                    ) { execution in
+                        try await eventually("the gateway is ready") {
+                            (try? await status(.GET, base + "/health")) == 200
+                        }
+                        let outcome: Result<Void, any Error>
+                        do { outcome = .success(try await body(place, base)) } catch { outcome = .failure(error) }
+                        POSIX.send(signal: 15, to: execution.processIdentifier.value)
+                        var text = ""
+                        for try await chunk in execution.standardOutput {
+                            let bytes = chunk.withUnsafeBytes { ByteBuffer(bytes: $0) }
+                            text += String(buffer: bytes)
+                        }
+                        let said = text
+                        #expect(said.contains("> Use Bearer token from MCP_GATEWAY_AUTH_TOKEN environment variable"))
+                        #expect(said.contains("demo-tools: (5 tools)"), "\(said)")
+                        #expect(!said.contains(Self.token), "\(said)")
+                        try outcome.get()
                     }
-                    let outcome: Result<Void, any Error>
-                    do { outcome = .success(try await body(place, base)) } catch { outcome = .failure(error) }
-                    POSIX.send(signal: 15, to: execution.processIdentifier.value)
-                    var text = ""
-                    for try await chunk in execution.standardOutput {
-                        let bytes = chunk.withUnsafeBytes { ByteBuffer(bytes: $0) }
-                        text += String(buffer: bytes)
+                    try await eventually("no container is left") {
+                        try await containers(engine).subtracting(before).isEmpty
                     }
-                    let said = text
-                    #expect(said.contains("> Use Bearer token from MCP_GATEWAY_AUTH_TOKEN environment variable"))
-                    #expect(said.contains("demo-tools: (5 tools)"), "\(said)")
-                    #expect(!said.contains(Self.token), "\(said)")
-                    try outcome.get()
-                }
-                try await eventually("no container is left") {
-                    try await containers(engine).subtracting(before).isEmpty
                 }
             }
         }
-    }
 
-    @Test(arguments: [("streaming", "/mcp"), ("sse", "/sse")])
-    func pythonsClientListsAndCalls(transport: String, path: String) async throws {
-        try await withGateway(transport) { (place, base) async throws in
-            let script = RealParts.repository.appending("Tests/Clients/mcp_http_client.py").string
-            let outcome = try await place.run(
-                RealParts.path("WHARF_CLIENTS_PYTHON"), [script, transport, base + path],
-                ["MCP_GATEWAY_AUTH_TOKEN": Self.token])
-            let report = try JSON(parsing: outcome.out)
-            for mode in ["auto", "legacy"] {
-                let seen = try #require(report[mode])
-                #expect(seen["error"] == nil, "\(mode): \(outcome.text)")
-                #expect(seen["protocolVersion"]?.string == "2025-11-25")
-                #expect(seen["server"]?.string == "Wharf MCP Gateway")
-                #expect(seen["tools"]?.array?.count == 5)
-                #expect(seen["add"]?.string == "5")
-                #expect(seen["parallel"] == true)
-                #expect(seen["afterCancel"]?.string == "still here")
+        @Test(arguments: [("streaming", "/mcp"), ("sse", "/sse")])
+        func pythonsClientListsAndCalls(transport: String, path: String) async throws {
+            try await withGateway(transport) { (place, base) async throws in
+                let script = RealParts.repository.appending("Tests/Clients/mcp_http_client.py").string
+                let outcome = try await place.run(
+                    RealParts.path("WHARF_CLIENTS_PYTHON"), [script, transport, base + path],
+                    ["MCP_GATEWAY_AUTH_TOKEN": Self.token])
+                let report = try JSON(parsing: outcome.out)
+                for mode in ["auto", "legacy"] {
+                    let seen = try #require(report[mode])
+                    #expect(seen["error"] == nil, "\(mode): \(outcome.text)")
+                    #expect(seen["protocolVersion"]?.string == "2025-11-25")
+                    #expect(seen["server"]?.string == "Wharf MCP Gateway")
+                    #expect(seen["tools"]?.array?.count == 5)
+                    #expect(seen["add"]?.string == "5")
+                    #expect(seen["parallel"] == true)
+                    #expect(seen["afterCancel"]?.string == "still here")
+                }
             }
         }
-    }
 
-    @Test func whoLacksTheTokenOrComesFromElsewhereGetsNothing() async throws {
-        try await withGateway("Streamable-HTTP") { (_, base) async throws in
-            let bearer = ("authorization", "Bearer \(Self.token)")
-            let address = base + "/mcp"
-            #expect(try await status(.POST, address) == 401)
-            #expect(try await status(.POST, address, ["authorization": "Bearer wrong"]) == 401)
-            #expect(try await status(.GET, address, HTTPHeaders([bearer])) == 400)
-            #expect(try await status(.GET, address, HTTPHeaders([bearer, ("host", "evil.example")])) == 403)
-            #expect(try await status(.GET, address, HTTPHeaders([bearer, ("origin", "http://evil.example")])) == 403)
-            #expect(try await status(.GET, base + "/elsewhere", HTTPHeaders([bearer])) == 404)
-        }
-    }
-
-    @Test func aSessionThatIsOpenWhenTheGatewayEndsLeavesNoContainer() async throws {
-        try await withGateway("http") { (_, base) async throws in
-            let opened = try await status(
-                .POST, base + "/mcp",
-                [
-                    "authorization": "Bearer \(Self.token)", "content-type": "application/json",
-                    "accept": "application/json, text/event-stream",
-                ],
-                body: """
-                    {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",\
-                    "capabilities":{},"clientInfo":{"name":"test","version":"1"}}}
-                    """)
-            #expect(opened == 200)
-            try await withEngine { engine in
-                try await eventually("its container runs") { try await !containers(engine).isEmpty }
+        @Test func whoLacksTheTokenOrComesFromElsewhereGetsNothing() async throws {
+            try await withGateway("Streamable-HTTP") { (_, base) async throws in
+                let bearer = ("authorization", "Bearer \(Self.token)")
+                let address = base + "/mcp"
+                #expect(try await status(.POST, address) == 401)
+                #expect(try await status(.POST, address, ["authorization": "Bearer wrong"]) == 401)
+                #expect(try await status(.GET, address, HTTPHeaders([bearer])) == 400)
+                #expect(try await status(.GET, address, HTTPHeaders([bearer, ("host", "evil.example")])) == 403)
+                #expect(
+                    try await status(.GET, address, HTTPHeaders([bearer, ("origin", "http://evil.example")])) == 403)
+                #expect(try await status(.GET, base + "/elsewhere", HTTPHeaders([bearer])) == 404)
             }
         }
-    }
 
-    @Test(arguments: [
-        (["--transport", "carrier-pigeon"], "unknown transport \"carrier-pigeon\", expected stdio, sse or streaming"),
-        (["--port", "8811"], "cannot use --port with --transport=stdio"),
-        (["--transport", "http", "--port", "99999"], "99999 is no port. Ports go from 1 to 65535."),
-    ])
-    func mistakesAreToldBeforeAnythingStarts(arguments: [String], message: String) async throws {
-        try await Workplace.with { place in
-            let outcome = try await place.run(
-                RealParts.path("WHARF_BIN"), ["mcp", "gateway", "run", "--servers", "demo-tools"] + arguments)
-            #expect(outcome.status == 1)
-            #expect(outcome.err == message + "\n", "\(outcome.text)")
+        @Test func aSessionThatIsOpenWhenTheGatewayEndsLeavesNoContainer() async throws {
+            try await withGateway("http") { (_, base) async throws in
+                let opened = try await status(
+                    .POST, base + "/mcp",
+                    [
+                        "authorization": "Bearer \(Self.token)", "content-type": "application/json",
+                        "accept": "application/json, text/event-stream",
+                    ],
+                    body: """
+                        {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",\
+                        "capabilities":{},"clientInfo":{"name":"test","version":"1"}}}
+                        """)
+                #expect(opened == 200)
+                try await withEngine { engine in
+                    try await eventually("its container runs") { try await !containers(engine).isEmpty }
+                }
+            }
+        }
+
+        @Test(arguments: [
+            (
+                ["--transport", "carrier-pigeon"],
+                "unknown transport \"carrier-pigeon\", expected stdio, sse or streaming"
+            ),
+            (["--port", "8811"], "cannot use --port with --transport=stdio"),
+            (["--transport", "http", "--port", "99999"], "99999 is no port. Ports go from 1 to 65535."),
+        ])
+        func mistakesAreToldBeforeAnythingStarts(arguments: [String], message: String) async throws {
+            try await Workplace.with { place in
+                let outcome = try await place.run(
+                    RealParts.path("WHARF_BIN"), ["mcp", "gateway", "run", "--servers", "demo-tools"] + arguments)
+                #expect(outcome.status == 1)
+                #expect(outcome.err == message + "\n", "\(outcome.text)")
+            }
         }
     }
 }
