@@ -1,5 +1,6 @@
 import Core
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct JSONTests {
@@ -107,19 +108,4 @@ extension UInt8 {
 
 extension String {
     fileprivate subscript(_ offset: Int) -> Character { self[index(startIndex, offsetBy: offset)] }
-}
-
-/// A reproducible generator (SplitMix64).
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

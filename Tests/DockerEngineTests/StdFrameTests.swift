@@ -1,5 +1,6 @@
 internal import Core
 internal import NIOCore
+internal import TestSupport
 internal import Testing
 
 @testable internal import DockerEngine
@@ -8,7 +9,7 @@ internal import Testing
     /// Whatever the pieces in which the bytes come, each stream's bytes come out whole and in order.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func takesStreamsApart(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed)
         var wire = ByteBuffer()
         var expected: [(StdFrame.Stream, [UInt8])] = []
         for _ in 0..<Int.random(in: 1...12, using: &random) {
@@ -64,18 +65,5 @@ internal import Testing
                 result.append(piece)
             }
         }.map { "\($0.0) \($0.1)" }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

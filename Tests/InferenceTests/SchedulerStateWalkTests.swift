@@ -1,5 +1,6 @@
 import Core
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Inference
@@ -43,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: 1...40) func walk(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededRandom(UInt64(seed))
         let slots = 1 + seed % 4
         var state = SchedulerState(slots: slots, idleTimeout: .seconds(30), maximumWaiters: 12)
         var world = World()
@@ -120,18 +121,5 @@ import Testing
                 }
             }
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -9,17 +9,6 @@ import Testing
 extension Integration {
     /// The gateway with real containers, a real engine and a client that is not ours.
     @Suite(.enabled(if: RealParts.isThere), .serialized, .timeLimit(.minutes(5))) struct GatewayLineTests {
-        private func withEngine<R: Sendable>(_ body: @escaping @Sendable (Engine) async throws -> R) async throws -> R {
-            let client = HTTPClient(eventLoopGroupProvider: .singleton)
-            let result: Result<R, any Error>
-            do {
-                let engine = try await Engine.connect(client: client, endpoint: .resolve(paths: Paths()))
-                result = .success(try await body(engine))
-            } catch { result = .failure(error) }
-            try await client.shutdown()
-            return try result.get()
-        }
-
         /// A name of this suite's own: others run demo-tools at the same time.
         private static let name = "line-tools"
         private static let ours = ["docker-mcp": "true", "docker-mcp-name": name]

@@ -12,17 +12,6 @@ extension Integration {
     @Suite(.enabled(if: RealParts.isThere), .serialized, .timeLimit(.minutes(5))) struct HTTPGatewayTests {
         private static let token = "a-token-of-the-tests"
 
-        private func withEngine<R: Sendable>(_ body: @escaping @Sendable (Engine) async throws -> R) async throws -> R {
-            let client = HTTPClient(eventLoopGroupProvider: .singleton)
-            let result: Result<R, any Error>
-            do {
-                let engine = try await Engine.connect(client: client, endpoint: .resolve(paths: Paths()))
-                result = .success(try await body(engine))
-            } catch { result = .failure(error) }
-            try await client.shutdown()
-            return try result.get()
-        }
-
         private func containers(_ engine: Engine) async throws -> Set<String> {
             let ours = ["docker-mcp": "true", "docker-mcp-name": "demo-tools"]
             return Set(try await engine.listContainers(labels: ours, all: true).compactMap { $0["Id"]?.string })

@@ -19,17 +19,6 @@ extension Integration {
 
         private static let image = "wharf/demo-tools:latest"
 
-        private func withEngine<R: Sendable>(_ body: @escaping @Sendable (Engine) async throws -> R) async throws -> R {
-            let client = HTTPClient(eventLoopGroupProvider: .singleton)
-            let result: Result<R, any Error>
-            do {
-                let engine = try await Engine.connect(client: client, endpoint: .resolve(paths: Paths()))
-                result = .success(try await body(engine))
-            } catch { result = .failure(error) }
-            try await client.shutdown()
-            return try result.get()
-        }
-
         private func echo(_ gateway: Gateway, _ name: String) async throws -> String {
             let params = RawJSON(["name": .string(name), "arguments": ["text": "hi"]])
             return ToolResult(try await gateway.call(name, params: params)).text

@@ -1,4 +1,6 @@
+import AsyncHTTPClient
 import Core
+import DockerEngine
 import NIOCore
 import NIOPosix
 import Subprocess
@@ -121,4 +123,16 @@ func eventually(
         try await Task.sleep(for: .milliseconds(20))
     }
     Issue.record(what, sourceLocation: sourceLocation)
+}
+
+/// Runs `body` with the engine that the tests use.
+func withEngine<R: Sendable>(_ body: @escaping @Sendable (Engine) async throws -> R) async throws -> R {
+    let client = HTTPClient(eventLoopGroupProvider: .singleton)
+    let result: Result<R, any Error>
+    do {
+        let engine = try await Engine.connect(client: client, endpoint: .resolve(paths: Paths()))
+        result = .success(try await body(engine))
+    } catch { result = .failure(error) }
+    try await client.shutdown()
+    return try result.get()
 }

@@ -2,6 +2,7 @@ import Core
 import ModelStore
 import NIOCore
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct GGUFTests {
@@ -42,7 +43,7 @@ import Testing
         let whole = try Files.read(pebble)
         let bytes = try #require(whole.getBytes(at: whole.readerIndex, length: whole.readableBytes))
         let head = bytes.count - Int(try GGUF(reading: pebble).dataSize)
-        var random = SplitMix(state: 42)
+        var random = SeededRandom(42)
         var taken = 0
         var refused = 0
         try await withTemporaryDirectory { root in

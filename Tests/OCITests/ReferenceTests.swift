@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import OCI
@@ -59,7 +60,7 @@ private let hex = String(repeating: "a1", count: 32)
 
     /// Whatever is read must be safe in a path and a header, and read the same again.
     @Test func survivesRandomText() throws {
-        var random = SystemRandomNumberGenerator.seeded(7)
+        var random = SeededRandom(7)
         let alphabet = Array("abcAB019._-:/@[]% \u{e4}\0")
         var read = 0
         for _ in 0..<20000 {
@@ -79,20 +80,4 @@ private let hex = String(repeating: "a1", count: 32)
         #expect(try Reference(parsing: "a.b/x:t").target == "t")
         #expect(try Reference(parsing: "a.b/x").target == "latest")
     }
-}
-
-/// Reproducible random numbers.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
-
-extension SystemRandomNumberGenerator {
-    static func seeded(_ seed: UInt64) -> SplitMix { SplitMix(state: seed) }
 }
