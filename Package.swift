@@ -152,7 +152,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Core", "DockerEngine", "Gateway", "MCP", "Toolkit", asyncHTTPClient, nioCore, nioPosix, subprocess,
+                "Core", "DockerEngine", "Gateway", "MCP", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+                subprocess,
                 system,
             ]),
     ],

@@ -18,8 +18,9 @@ enum RelayHeaders {
 
     static func up(_ fields: HTTPFields) -> HTTPHeaders {
         let named = named(in: fields[values: .connection])
-        // A request over a unix socket has no host of its own, and engines insist on one.
-        var headers: HTTPHeaders = ["host": "localhost"]
+        // A request over a unix socket has no host of its own, and engines insist on one. A connection serves one
+        // request: llama.cpp's server closes it after a stream without saying so, and the next request would be lost.
+        var headers: HTTPHeaders = ["host": "localhost", "connection": "close"]
         for field in fields {
             let name = field.name.canonicalName
             if hopByHop.contains(name) || ours.contains(name) || named.contains(name) { continue }

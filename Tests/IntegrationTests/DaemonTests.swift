@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import Core
 import NIOCore
+import NIOHTTP1
 import Subprocess
 import SystemPackage
 import Testing
@@ -163,6 +165,27 @@ extension Integration {
                 let outcome = try await place.run("/bin/sh", ["-c", script, try RealParts.path("WHARF_BIN")])
                 #expect(outcome.status == 0, "\(outcome.text)")
                 #expect(outcome.out == answer, "\(outcome.text)")
+            }
+        }
+
+        /// The engine closes its connections as it likes; no answer may be lost to that.
+        @Test func manyShortStreamsInARowAreAllAnswered() async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                _ = try await place.model("run", "--detach", "pebble")
+                var request = HTTPClientRequest(url: "\(place.base)/v1/chat/completions")
+                request.method = .POST
+                request.body = .bytes(
+                    ByteBuffer(
+                        string:
+                            #"{"model":"pebble","stream":true,"max_tokens":1,"messages":[{"role":"user","content":"Hi"}]}"#
+                    ))
+                for _ in 0..<300 {
+                    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+                    let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
+                    try #require(response.status == .ok, "\(text)")
+                    #expect(text.hasSuffix("data: [DONE]\n\n"))
+                }
             }
         }
 
