@@ -1,3 +1,5 @@
+internal import Core
+
 /// Decides on a request's addressing before anything else is looked at: a web page may neither reach the gateway under
 /// a name of its own (DNS rebinding) nor call it across origins, and nobody gets in without the token.
 struct Gate: Sendable {
@@ -28,7 +30,7 @@ struct Gate: Sendable {
     }
 
     private func isAllowed(authority: String?) -> Bool {
-        guard let name = authority.flatMap(Self.host(ofAuthority:)) else { return false }
+        guard let name = authority.flatMap(Authority.host(of:)) else { return false }
         if Self.isLoopback(name) || name == host.lowercased() { return true }
         guard Self.isWildcard(host) else { return false }
         // Listening everywhere, our names are the network's business. A page that rebinds one of them still lacks the
@@ -40,7 +42,7 @@ struct Gate: Sendable {
     static func isLocal(origin: String) -> Bool {
         let lower = origin.lowercased()
         for scheme in ["http://", "https://"] where lower.hasPrefix(scheme) {
-            return host(ofAuthority: String(lower.dropFirst(scheme.count))).map(isLoopback) ?? false
+            return Authority.host(of: String(lower.dropFirst(scheme.count))).map(isLoopback) ?? false
         }
         return false
     }
@@ -57,27 +59,5 @@ struct Gate: Sendable {
     private static func isIPv4(_ host: String) -> Bool {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts.allSatisfy { $0.allSatisfy(\.isNumber) && UInt8($0) != nil }
-    }
-
-    /// The host of `host[:port]` or `[address][:port]`, lower case; nil when it is neither.
-    static func host(ofAuthority authority: String) -> String? {
-        let text = authority.lowercased()
-        let host: Substring
-        var rest: Substring
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else { return nil }
-            host = text[text.index(after: text.startIndex)..<end]
-            rest = text[text.index(after: end)...]
-        } else {
-            host = text.prefix { $0 != ":" }
-            rest = text[host.endIndex...]
-        }
-        if rest.first == ":" {
-            rest = rest.dropFirst()
-            guard let port = UInt16(rest), port > 0 else { return nil }
-        } else if !rest.isEmpty {
-            return nil
-        }
-        return host.isEmpty ? nil : String(host)
     }
 }

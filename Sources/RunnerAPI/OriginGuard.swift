@@ -40,38 +40,16 @@ struct OriginGuard: RouterMiddleware {
     /// Where the whole network was let in, any name may lead here.
     func isAllowed(host authority: String?) -> Bool {
         if publicHost != nil { return true }
-        guard let authority, let host = Self.host(ofAuthority: authority) else { return false }
+        guard let authority, let host = Authority.host(of: authority) else { return false }
         return Self.localNames.contains(host) || Self.containerNames.contains(host)
     }
 
     func isAllowed(origin: String) -> Bool {
         if allowedOrigins.contains("*") || allowedOrigins.contains(origin) { return true }
         for scheme in ["http://", "https://"] where origin.lowercased().hasPrefix(scheme) {
-            guard let host = Self.host(ofAuthority: String(origin.dropFirst(scheme.count))) else { return false }
+            guard let host = Authority.host(of: String(origin.dropFirst(scheme.count))) else { return false }
             return Self.localNames.contains(host) || host == "0.0.0.0"
         }
         return false
-    }
-
-    /// The host of `host[:port]` or `[address][:port]`, lower case; nil when it is neither.
-    static func host(ofAuthority authority: String) -> String? {
-        let text = authority.lowercased()
-        let host: Substring
-        var rest: Substring
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else { return nil }
-            host = text[text.index(after: text.startIndex)..<end]
-            rest = text[text.index(after: end)...]
-        } else {
-            host = text.prefix { $0 != ":" }
-            rest = text[host.endIndex...]
-        }
-        if rest.first == ":" {
-            rest = rest.dropFirst()
-            guard let port = UInt16(rest), port > 0 else { return nil }
-        } else if !rest.isEmpty {
-            return nil
-        }
-        return host.isEmpty ? nil : String(host)
     }
 }

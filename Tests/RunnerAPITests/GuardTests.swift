@@ -14,7 +14,7 @@ import Testing
             (":80", nil),
             ("[::1", nil), ("[::1]x", nil), ("localhost.evil.com", "localhost.evil.com"),
         ] as [(String, String?)])
-    func hosts(authority: String, host: String?) { #expect(OriginGuard.host(ofAuthority: authority) == host) }
+    func hosts(authority: String, host: String?) { #expect(Authority.host(of: authority) == host) }
 
     @Test(arguments: [
         ("http://localhost", true), ("http://localhost:3000", true), ("https://127.0.0.1:8443", true),
