@@ -85,7 +85,7 @@ let package = Package(
                 "Core", "MCP", asyncAlgorithms, httpTypes, hummingbird, logging, nioCore, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
-        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", nioCore]),
+        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", nioCore, nioPosix, system]),
 
         // What a person types.
         library(
@@ -142,7 +142,8 @@ let package = Package(
             "MCPHTTPTests",
             ["MCPHTTP", "MCP", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, system]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),
-        tests("GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore]),
+        tests(
+            "GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore, nioPosix, system]),
         tests(
             "CommandTests",
             [

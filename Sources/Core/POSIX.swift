@@ -115,6 +115,8 @@ package enum POSIX {
         package var mode: UInt16
         package var inode: UInt64
         package var links: Int
+        package var userID: UInt32
+        package var groupID: UInt32
         /// Seconds since 1970.
         package var modified: Int64
         /// The fraction of that second.
@@ -135,7 +137,8 @@ package enum POSIX {
             size: Int64(info.st_size), isDirectory: kind == S_IFDIR, isRegular: kind == S_IFREG,
             isSymbolicLink: kind == S_IFLNK, isSocket: kind == S_IFSOCK, mode: UInt16(info.st_mode & 0o7777),
             inode: UInt64(info.st_ino), links: Int(info.st_nlink),
-            modified: Int64(modified.tv_sec), modifiedNanoseconds: Int64(modified.tv_nsec))
+            userID: info.st_uid, groupID: info.st_gid, modified: Int64(modified.tv_sec),
+            modifiedNanoseconds: Int64(modified.tv_nsec))
     }
 
     package static var processID: Int32 { getpid() }

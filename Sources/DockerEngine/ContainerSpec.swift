@@ -3,6 +3,8 @@ package import Core
 /// What a container is made of and what it may use. A plain description; `json` is what the engine is told.
 package struct ContainerSpec: Sendable {
     package var image: String
+    /// Replaces the image's own; empty leaves it.
+    package var entrypoint: [String] = []
     /// Arguments for the image's entrypoint; empty leaves the image's own.
     package var command: [String] = []
     package var environment: [(name: String, value: String)] = []
@@ -25,6 +27,39 @@ package struct ContainerSpec: Sendable {
     /// Whether the container's stdin closes when the one client that was attached leaves.
     package var stdinOnce = false
 
+    package var mounts: [Mount] = []
+
+    /// A folder or file of the engine's machine, or a volume, inside the container.
+    package struct Mount: Sendable, Hashable {
+        package enum Kind: String, Sendable {
+            /// A path that must be there; the engine makes none.
+            case bind
+            case volume
+        }
+
+        package let kind: Kind
+        package let source: String
+        package let target: String
+        package let isReadOnly: Bool
+
+        package init(_ kind: Kind, source: String, target: String, isReadOnly: Bool) {
+            self.kind = kind
+            self.source = source
+            self.target = target
+            self.isReadOnly = isReadOnly
+        }
+
+        fileprivate var json: JSON {
+            var object = JSON.Object([
+                ("Type", .string(kind.rawValue)), ("Source", .string(source)), ("Target", .string(target)),
+                ("ReadOnly", .bool(isReadOnly)),
+            ])
+            // What is mounted on the machine later does not appear in the container.
+            if kind == .bind { object["BindOptions"] = ["Propagation": "rprivate"] }
+            return .object(object)
+        }
+    }
+
     package init(image: String) { self.image = image }
 
     /// The body of `POST /containers/create`.
@@ -44,6 +79,7 @@ package struct ContainerSpec: Sendable {
         if let pidsLimit { host["PidsLimit"] = .int(pidsLimit) }
         if let networkMode { host["NetworkMode"] = .string(networkMode) }
         if !tmpfs.isEmpty { host["Tmpfs"] = Self.object(tmpfs) }
+        if !mounts.isEmpty { host["Mounts"] = .array(mounts.map(\.json)) }
         var object = JSON.Object([
             ("Image", .string(image)),
             ("Env", .array(environment.map { .string("\($0.name)=\($0.value)") })), ("Labels", Self.object(labels)),
@@ -51,6 +87,7 @@ package struct ContainerSpec: Sendable {
             ("OpenStdin", .bool(openStdin)), ("StdinOnce", .bool(stdinOnce)), ("HostConfig", .object(host)),
         ])
         if networkMode == "none" { object["NetworkDisabled"] = true }
+        if !entrypoint.isEmpty { object["Entrypoint"] = .array(entrypoint.map { .string($0) }) }
         if !command.isEmpty { object["Cmd"] = .array(command.map { .string($0) }) }
         if let user { object["User"] = .string(user) }
         return .object(object)

@@ -18,16 +18,22 @@ package struct ContainerLaunch: Sendable {
     /// A container's name: readable, and nobody else's.
     package var containerName: String { "docker-mcp-\(server.name)-\(Files.unique())" }
 
+    /// nil for a server that is not to be stopped.
+    var idleTimeout: Duration? { server.isLongLived ? nil : settings.idleTimeout }
+
     package var values: LaunchValues {
         LaunchValues(server: server, values: settings.values, secrets: settings.secrets)
     }
 
-    /// - Throws: `.unsupported` for a server that is no container.
+    /// - Throws: `.unsupported` for a server that is no container; `.forbidden` when it asks for files that are not
+    ///   granted.
     package func spec() throws -> ContainerSpec {
         guard let image = server.image else {
             throw Failure(.unsupported, "the MCP server \(server.name) has no image; only containers are run so far")
         }
         let values = values
+        let grant = settings.grants[server.name]
+        let mounts = try Mounts(values.volumes, of: server.name, grant: grant)
         var spec = ContainerSpec(image: image)
         spec.command = values.command
         spec.environment = values.environment
@@ -38,16 +44,48 @@ package struct ContainerLaunch: Sendable {
         spec.cpus = settings.cpus
         spec.memory = settings.memory
         spec.pidsLimit = settings.processes
-        spec.networkMode = "none"
+        spec.networkMode = grant.network ?? "none"
         spec.readOnlyRoot = true
-        spec.tmpfs = ["/tmp": "rw,noexec,nosuid,nodev,size=64m"]
+        for folder in ["/tmp"] + mounts.memory { spec.tmpfs[folder] = "rw,noexec,nosuid,nodev,size=64m" }
+        spec.mounts = mounts.mounts
         spec.capDrop = ["ALL"]
         spec.securityOpt = ["no-new-privileges"]
         spec.useInit = true
-        spec.user = server.user
+        spec.user = server.user ?? mounts.owner
         spec.autoRemove = true
         spec.openStdin = true
         spec.stdinOnce = true
         return spec
+    }
+
+    /// The limits in words, for a person.
+    package func limits(_ spec: ContainerSpec) -> String {
+        var parts: [String] = []
+        if let cpus = settings.cpus {
+            parts.append("\(cpus == cpus.rounded() ? String(Int(cpus)) : String(cpus)) CPU")
+        } else {
+            parts.append("no CPU limit")
+        }
+        if let memory = settings.memory {
+            parts.append(ByteCount(memory).binary.replacing(".00", with: "") + " without swap")
+        } else {
+            parts.append("no memory limit")
+        }
+        parts.append(settings.grants[server.name].network.map { "network \($0)" } ?? "no network")
+        parts += spec.mounts.map { "\($0.isReadOnly ? "reads" : "writes") \($0.source)" }
+        if !spec.mounts.contains(where: { $0.kind == .bind }) { parts.append("no host files") }
+        parts += ["read-only root", "no capabilities", "at most \(settings.processes) processes"]
+        return parts.joined(separator: ", ")
+    }
+
+    /// What a person should know before the server starts.
+    var warnings: [String] {
+        var warnings = values.warnings
+        if server.wantsNetwork, settings.grants[server.name].network == nil {
+            warnings.append(
+                "the server \(server.name) may want a network and gets none; allow it with --allow-network \(server.name)"
+            )
+        }
+        return warnings
     }
 }

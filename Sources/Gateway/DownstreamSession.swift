@@ -43,13 +43,14 @@ package final class DownstreamSession: Peer.Handler {
 
     /// Serves one client over a transport, with the servers started beside it, until the client leaves.
     package static func serve(
-        servers: [Server], settings: GatewaySettings = GatewaySettings(), engine: Engine,
+        servers: [Server], shared: SharedServers? = nil, settings: GatewaySettings = GatewaySettings(),
+        engine: Engine?,
         over transport: some Transport,
         onEvent: @escaping @Sendable (GatewayEvent) async -> Void
     ) async throws {
         let client = Promise<Peer>()
         try await Gateway.run(
-            servers: servers, settings: settings, engine: engine, onEvent: onEvent,
+            servers: servers, shared: shared, settings: settings, engine: engine, onEvent: onEvent,
             onNotification: { notification in
                 // Progress and log messages of a server, and our own word of a changed list; anything else a server
                 // says is between it and us.

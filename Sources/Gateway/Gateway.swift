@@ -13,14 +13,18 @@ package final class Gateway: Sendable {
     }
 
     private let upstreams: [Upstream]
+    /// Those that other gateways use too, and who we are to them.
+    private let shared: (servers: SharedServers, subscriber: Int)?
     private let settings: GatewaySettings
     private let onEvent: @Sendable (GatewayEvent) async -> Void
     private let listing = Mutex(Listing())
 
     private init(
-        upstreams: [Upstream], settings: GatewaySettings, onEvent: @escaping @Sendable (GatewayEvent) async -> Void
+        upstreams: [Upstream], shared: (servers: SharedServers, subscriber: Int)?, settings: GatewaySettings,
+        onEvent: @escaping @Sendable (GatewayEvent) async -> Void
     ) {
         self.upstreams = upstreams
+        self.shared = shared
         self.settings = settings
         self.onEvent = onEvent
     }
@@ -28,30 +32,43 @@ package final class Gateway: Sendable {
     /// Starts the servers, all at once, and runs `body` beside them; when it ends, no container of theirs is left.
     ///
     /// - Parameters:
+    ///   - shared: servers that run already and are only used.
+    ///   - engine: nil where the servers run beside the gateway.
     ///   - onEvent: told of what happens; called from many tasks.
     ///   - onNotification: gets the servers' progress and log messages, and word of a changed list, for the client.
     ///   - body: may start asking at once; answers wait for the servers they need.
     package static func run<R: Sendable>(
-        servers: [Server], settings: GatewaySettings = GatewaySettings(), engine: Engine,
-        onEvent: @escaping @Sendable (GatewayEvent) async -> Void = { _ in },
+        servers: [Server], shared: SharedServers? = nil, settings: GatewaySettings = GatewaySettings(),
+        engine: Engine?, onEvent: @escaping @Sendable (GatewayEvent) async -> Void = { _ in },
         onNotification: @escaping @Sendable (RPC.Notification) async -> Void = { _ in },
         _ body: @escaping @Sendable (Gateway) async throws -> R
     ) async throws -> R {
         let owner = Owner.make()
         let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let upstreams = servers.map {
-            Upstream(
-                server: $0, settings: settings, owner: owner, engine: engine, onEvent: onEvent,
-                onNotification: onNotification, onTools: { changes.continuation.yield() })
+        let onTools: @Sendable () -> Void = { changes.continuation.yield() }
+        let subscription = shared.map { shared in
+            (servers: shared, subscriber: shared.join(.init(onTools: onTools, onNotification: onNotification)))
         }
-        let gateway = Gateway(upstreams: upstreams, settings: settings, onEvent: onEvent)
-        return try await withThrowingTaskGroup(of: R?.self) { group in
-            group.addTask {
-                let orphans = await Owner.removeOrphans(engine)
-                if orphans > 0 { await onEvent(.sweptUp(containers: orphans)) }
-                return nil
+        defer { subscription.map { $0.servers.leave($0.subscriber) } }
+        var own: [Upstream] = []
+        let upstreams = servers.map { server in
+            if let upstream = shared?.upstream(server.name) { return upstream }
+            let upstream = Upstream(
+                server: server, settings: settings, owner: owner, engine: engine, onEvent: onEvent,
+                onNotification: onNotification, onTools: onTools)
+            own.append(upstream)
+            return upstream
+        }
+        let gateway = Gateway(upstreams: upstreams, shared: subscription, settings: settings, onEvent: onEvent)
+        return try await withThrowingTaskGroup(of: R?.self) { [own] group in
+            if let engine {
+                group.addTask {
+                    let orphans = await Owner.removeOrphans(engine)
+                    if orphans > 0 { await onEvent(.sweptUp(containers: orphans)) }
+                    return nil
+                }
             }
-            for upstream in upstreams {
+            for upstream in own {
                 group.addTask {
                     await upstream.run()
                     return nil
@@ -130,10 +147,19 @@ package final class Gateway: Sendable {
         else { throw Failure(.notFound, "Unknown tool: \(name)") }
         let start = ContinuousClock.now
         let own = route.tool == name ? params : params.replacing("name", with: RawJSON(.string(route.tool)))
-        let result = try await upstream.use { try await $0.callTool(own) }
+        let result = try await call(upstream, params: own)
         let isError = (try? result["isError"]?.parsed())?.bool ?? false
         await onEvent(
             .called(server: route.server, tool: route.tool, took: ContinuousClock.now - start, isError: isError))
         return result
+    }
+
+    private func call(_ upstream: Upstream, params: RawJSON) async throws -> RawJSON {
+        guard let shared, shared.servers.upstream(upstream.server.name) === upstream else {
+            return try await upstream.use { try await $0.callTool(params) }
+        }
+        return try await shared.servers.withOwnToken(params, of: shared.subscriber) { params in
+            try await upstream.use { try await $0.callTool(params) }
+        }
     }
 }

@@ -13,6 +13,7 @@ package struct GatewaySettings: Sendable {
     /// Secrets by their own names.
     package var secrets: [String: String] = [:]
     package var filter = ToolFilter()
+    package var grants = Grants()
     /// A server that nobody has called for so long is stopped until it is wanted again; nil for never.
     package var idleTimeout: Duration? = .seconds(15 * 60)
     /// How long a server may take from its container's creation to its list of tools.
@@ -21,14 +22,4 @@ package struct GatewaySettings: Sendable {
     package var listPatience = Duration.seconds(10)
 
     package init() {}
-
-    /// The limits in words, for a person.
-    package var limits: String {
-        let parts = [
-            cpus.map { "\($0 == $0.rounded() ? String(Int($0)) : String($0)) CPU" } ?? "no CPU limit",
-            memory.map { "\(ByteCount($0).binary.replacing(".00", with: "")) without swap" } ?? "no memory limit",
-            "no network", "no host files", "read-only root", "no capabilities", "at most \(processes) processes",
-        ]
-        return parts.joined(separator: ", ")
-    }
 }

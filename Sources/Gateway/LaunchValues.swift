@@ -5,6 +5,8 @@ package import Toolkit
 package struct LaunchValues: Sendable {
     package let environment: [(name: String, value: String)]
     package let command: [String]
+    /// What the server wants mounted.
+    let volumes: [String]
     /// What a person should know; names only, never values.
     package let warnings: [String]
 
@@ -26,6 +28,8 @@ package struct LaunchValues: Sendable {
             if !value.isEmpty { environment.append((variable.name, value)) }
         }
         command = server.command.flatMap { Self.filled($0, values, environment) }
+        // Not from the variables: what is mounted is said by the entry and the user's values alone.
+        volumes = server.volumes.flatMap { Self.filled($0, values, []) }
         self.environment = environment
         self.warnings = warnings
     }

@@ -8,7 +8,8 @@ internal import Toolkit
 final class Upstream: Sendable {
     let server: Server
     private let launch: ContainerLaunch
-    private let engine: Engine
+    /// nil where the server runs beside the gateway and is only connected to.
+    private let engine: Engine?
     private let onEvent: @Sendable (GatewayEvent) async -> Void
     private let onNotification: @Sendable (RPC.Notification) async -> Void
     private let onTools: @Sendable () -> Void
@@ -26,7 +27,7 @@ final class Upstream: Sendable {
     }
 
     init(
-        server: Server, settings: GatewaySettings, owner: String, engine: Engine,
+        server: Server, settings: GatewaySettings, owner: String, engine: Engine?,
         onEvent: @escaping @Sendable (GatewayEvent) async -> Void,
         onNotification: @escaping @Sendable (RPC.Notification) async -> Void, onTools: @escaping @Sendable () -> Void
     ) {
@@ -69,7 +70,7 @@ final class Upstream: Sendable {
     /// Runs the server until the surrounding task is cancelled; leaves no container behind.
     func run() async {
         var backoff = Backoff()
-        for warning in launch.values.warnings { await onEvent(.warning(warning)) }
+        for warning in engine == nil ? [] : launch.warnings { await onEvent(.warning(warning)) }
         while !Task.isCancelled {
             let start = ContinuousClock.now
             switch await live() {
@@ -106,22 +107,33 @@ final class Upstream: Sendable {
     private func live() async -> End {
         let start = ContinuousClock.now
         do {
-            let spec = try launch.spec()
-            try await makeImageAvailable(spec.image)
-            let name = launch.containerName
-            try await withContainer(spec, named: name) { id in
-                try await self.engine.withAttached(id) { attachment in
-                    try await self.engine.startContainer(id)
-                    await self.onEvent(
-                        .started(
-                            server: self.server.name, container: id, limits: self.launch.settings.limits,
-                            took: ContinuousClock.now - start))
-                    try await self.serve(attachment, since: start)
-                }
+            if let engine {
+                try await runContainer(engine, since: start)
+            } else {
+                try await serve(over: SiblingTransport(host: "mcp-\(server.name)"), since: start)
             }
             return Task.isCancelled ? .cancelled : .idle
         } catch {
             return Task.isCancelled ? .cancelled : .died(await explained(error))
+        }
+    }
+
+    private func runContainer(_ engine: Engine, since start: ContinuousClock.Instant) async throws {
+        let spec = try launch.spec()
+        try await makeImageAvailable(spec.image, engine)
+        try await withContainer(spec, named: launch.containerName, engine) { id in
+            try await engine.withAttached(id) { attachment in
+                try await engine.startContainer(id)
+                await self.onEvent(
+                    .started(
+                        server: self.server.name, container: id, limits: self.launch.limits(spec),
+                        took: ContinuousClock.now - start))
+                let transport = AttachmentTransport(attachment) { line in
+                    await self.complaints.append(line)
+                    await self.onEvent(.log(server: self.server.name, line: line))
+                }
+                try await self.serve(over: transport, since: start)
+            }
         }
     }
 
@@ -134,11 +146,7 @@ final class Upstream: Sendable {
         return Failure(failure.code, "\(failure.message); its last words: \(tail)", cause: failure.cause)
     }
 
-    private func serve(_ attachment: Attachment, since start: ContinuousClock.Instant) async throws {
-        let transport = AttachmentTransport(attachment) { line in
-            await self.complaints.append(line)
-            await self.onEvent(.log(server: self.server.name, line: line))
-        }
+    private func serve(over transport: some Transport, since start: ContinuousClock.Instant) async throws {
         let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let handler = UpstreamHandler(
             forward: onNotification, onListChanged: { changes.continuation.yield() })
@@ -171,7 +179,7 @@ final class Upstream: Sendable {
                 }
             }
             group.addTask {
-                guard let limit = self.launch.settings.idleTimeout else { return await untilCancelled() }
+                guard let limit = self.launch.idleTimeout else { return await untilCancelled() }
                 while let rest = self.state.withLock({ $0.stopIfIdle(for: limit, now: .now) }) {
                     try await Task.sleep(for: rest)
                 }
@@ -185,18 +193,19 @@ final class Upstream: Sendable {
 
     /// Makes the container, and removes it whatever happens, also where the task was cancelled.
     private func withContainer(
-        _ spec: ContainerSpec, named name: String, _ body: @escaping @Sendable (String) async throws -> Void
+        _ spec: ContainerSpec, named name: String, _ engine: Engine,
+        _ body: @escaping @Sendable (String) async throws -> Void
     ) async throws {
         // Not cancellable half-way: a container that was made but whose id nobody learnt would stay.
-        let made = await shielded { [engine] in await Result { try await engine.createContainer(spec, name: name) } }
+        let made = await shielded { await Result { try await engine.createContainer(spec, name: name) } }
         let id = try made.get()
         let outcome = await Result { try await body(id) }
-        await shielded { [engine] in try? await engine.removeContainer(id, force: true) }
+        await shielded { try? await engine.removeContainer(id, force: true) }
         await onEvent(.removed(server: server.name, container: id))
         try outcome.get()
     }
 
-    private func makeImageAvailable(_ image: String) async throws {
+    private func makeImageAvailable(_ image: String, _ engine: Engine) async throws {
         if try await engine.imageExists(image) { return }
         do { try await engine.pullImage(image) { _ in } } catch {
             throw Failure(

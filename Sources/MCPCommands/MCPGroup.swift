@@ -7,7 +7,8 @@ internal import Terminal
 package struct MCPGroup: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "mcp", abstract: "Docker MCP Toolkit's CLI - Manage your MCP servers and clients.",
-        version: WharfVersion.current, subcommands: [GatewayGroup.self, ToolsGroup.self, Version.self])
+        version: WharfVersion.current,
+        subcommands: [GatewayGroup.self, GrantsGroup.self, ToolsGroup.self, Version.self])
 
     package init() {}
 }

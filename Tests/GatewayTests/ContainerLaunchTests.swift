@@ -6,10 +6,12 @@ import Testing
 import Toolkit
 
 @Suite struct ContainerLaunchTests {
-    private func launch(_ entry: String) throws -> ContainerLaunch {
+    private func launch(_ entry: String, grants: Grants = Grants()) throws -> ContainerLaunch {
         let catalog = try Catalog(
             parsing: ByteBuffer(string: "registry:\n  s:\n    image: some/image:1\n\(entry)"), source: "test")
-        return ContainerLaunch(server: try catalog.server(named: "s"), owner: "o")
+        var settings = GatewaySettings()
+        settings.grants = grants
+        return ContainerLaunch(server: try catalog.server(named: "s"), settings: settings, owner: "o")
     }
 
     @Test func theDefaultsTakeEverythingAway() throws {
@@ -32,11 +34,33 @@ import Toolkit
 
     /// A catalog is a stranger's text: what it asks for beyond the strict defaults is not given.
     @Test(arguments: [
-        "    volumes: [\"/:/host\"]\n", "    allowHosts: [\"example.org:443\"]\n", "    disableNetwork: false\n",
+        "    allowHosts: [\"example.org:443\"]\n", "    disableNetwork: false\n",
         "    privileged: true\n", "    extraHosts: [\"a:1.2.3.4\"]\n",
     ])
     func aCatalogCannotGrantAnything(_ entry: String) throws {
         #expect(try launch(entry).spec().json == launch("").spec().json)
+    }
+
+    /// Nor does it start without what it cannot do without: the user would wonder why it fails.
+    @Test func filesThatAreNotGrantedStopAServer() throws {
+        let failure = #expect(throws: Failure.self) { try launch("    volumes: [\"/srv:/srv\"]\n").spec() }
+        #expect(failure?.code == .forbidden || failure?.code == .notFound)
+    }
+
+    @Test func theUserGrantsANetworkAndVolumes() throws {
+        var grants = Grants()
+        try grants.allowNetwork("s=mine")
+        try grants.allowFiles("s=notes:rw")
+        try grants.allowNetwork("other")
+        let launch = try launch("    volumes: ['notes:/data']\n", grants: grants)
+        let host = try launch.spec().json["HostConfig"]
+        #expect(host?["NetworkMode"] == "mine")
+        #expect(host?["Mounts"]?.text == #"[{"Type":"volume","Source":"notes","Target":"/data","ReadOnly":false}]"#)
+        #expect(try launch.spec().json["NetworkDisabled"] == nil)
+        #expect(
+            try launch.limits(launch.spec())
+                == "1 CPU, 2GiB without swap, network mine, writes notes, no host files, read-only root, "
+                + "no capabilities, at most 256 processes")
     }
 
     @Test func commandEnvironmentAndUserAreTheCatalogs() throws {

@@ -29,6 +29,40 @@ extension Integration {
                 .compactMap { $0["Id"]?.string }.first
         }
 
+        @Test func sessionsShareAContainerOnlyWhereTheEntrySaysStateless() async throws {
+            let servers = try catalog(
+                "  shared-a: {image: '\(Self.image)', stateless: true}\n  shared-b: {image: '\(Self.image)'}\n"
+            ).servers
+            let settings = GatewaySettings()
+            let count: @Sendable (Engine, String) async throws -> Int = { engine, server in
+                try await engine.listContainers(labels: ["docker-mcp-name": server], all: true).count
+            }
+            try await withEngine { engine in
+                try await SharedServers.run(servers: servers, settings: settings, engine: engine, onEvent: { _ in }) {
+                    shared in
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for _ in 0..<3 {
+                            group.addTask {
+                                try await Gateway.run(
+                                    servers: servers, shared: shared, settings: settings, engine: engine
+                                ) { gateway in
+                                    try await gateway.waitUntilReady()
+                                    #expect(try await gateway.surface().tools.count == 10)
+                                    #expect(try await echo(gateway, "shared-a__echo") == "hi")
+                                    #expect(try await echo(gateway, "shared-b__echo") == "hi")
+                                    #expect(try await count(engine, "shared-a") == 1)
+                                }
+                            }
+                        }
+                        try await group.waitForAll()
+                    }
+                    #expect(try await count(engine, "shared-a") == 1)
+                    #expect(try await count(engine, "shared-b") == 0)
+                }
+                #expect(try await count(engine, "shared-a") == 0)
+            }
+        }
+
         @Test func clashingNamesAreTwoToolsAndABrokenServerIsOnlyMissing() async throws {
             let servers = try catalog(
                 "  many-a: {image: '\(Self.image)'}\n  many-b: {image: '\(Self.image)', prefix: bee}\n"

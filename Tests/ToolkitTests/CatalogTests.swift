@@ -173,7 +173,10 @@ internal import Toolkit
         #expect(server.title?.isEmpty == false)
     }
 
-    @Test(arguments: [("time", ["--local-timezone=UTC"]), ("git", ["--repository", "/tmp/sample"]), ("fetch", [])])
+    @Test(arguments: [
+        ("time", ["--local-timezone=UTC"]), ("git", ["--repository", "{{git.repository|or:/tmp/sample}}"]),
+        ("fetch", []),
+    ])
     func shipsWithTheReferenceServers(_ name: String, _ command: [String]) throws {
         let server = try Catalog.builtin().server(named: name)
         #expect(server.image == "wharf/mcp-server-\(name):latest")
@@ -182,10 +185,24 @@ internal import Toolkit
         #expect(server.secrets.isEmpty && server.environment.isEmpty && server.user == nil)
     }
 
-    /// A user who picks one of these must learn beforehand what it cannot do.
-    @Test(arguments: ["git", "fetch"]) func saysWhatCannotBeGrantedYet(_ name: String) throws {
-        let description = try Catalog.builtin().server(named: name).description
-        #expect(description?.contains("cannot be granted yet") == true)
+    /// A user who picks one of these must learn beforehand what it needs, and how to allow it.
+    @Test(arguments: [("git", "--allow-files git="), ("fetch", "--allow-network fetch")])
+    func saysWhatMustBeGranted(_ name: String, _ flag: String) throws {
+        #expect(try Catalog.builtin().server(named: name).description?.contains(flag) == true)
+    }
+
+    @Test func whatAServerAsksForIsReadAndNothingMore() throws {
+        let servers = try parse(
+            """
+            registry:
+              quiet: {image: i, disableNetwork: true, volumes: ["{{quiet.paths|volume|into}}", "/cache"], stateless: true}
+              plain: {image: i}
+            """
+        ).servers
+        #expect(servers[0].volumes == ["{{quiet.paths|volume|into}}", "/cache"])
+        #expect(!servers[0].wantsNetwork && servers[0].isStateless)
+        #expect(servers[1].volumes.isEmpty && servers[1].wantsNetwork && !servers[1].isStateless)
+        #expect(throws: Failure.self) { try parse("registry: {s: {image: i, volumes: [{a: b}]}}") }
     }
 
     private func parse(_ yaml: String) throws -> Catalog {

@@ -1,11 +1,13 @@
 """Makes a sample repository in /tmp/sample and becomes mcp-server-git.
 
-Without files of the host, /tmp is the only place a container may write to; what it holds is gone with the container.
+The sample is made only where no repository of the user's is named: /tmp is then the only place a container may write
+to, and what it holds is gone with the container.
 """
 
 import os
 import runpy
 import subprocess
+import sys
 
 SAMPLE = "/tmp/sample"
 COMMITS = [("readme.md", "hello world\n", "Say hello"), ("data.csv", "fruit,color\napple,green\n", "Add an apple")]
@@ -28,6 +30,6 @@ def make_sample():
 
 
 if __name__ == "__main__":
-    if not os.path.exists(SAMPLE):
+    if SAMPLE in sys.argv and not os.path.exists(SAMPLE):
         make_sample()
     runpy.run_module("mcp_server_git", run_name="__main__", alter_sys=True)

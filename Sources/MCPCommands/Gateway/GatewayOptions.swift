@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Commands
 internal import Core
+internal import DockerEngine
 internal import Gateway
 internal import SystemPackage
 internal import Toolkit
@@ -37,7 +38,13 @@ struct GatewayOptions: ParsableArguments {
     var tools: [String] = []
     @Option(help: "CPUs for each server; 0 for no limit.") var cpus = 1
     @Option(help: "Memory for each server, for example 512Mb; empty for no limit.") var memory = "2Gb"
+    @OptionGroup var grants: GrantOptions
     @Flag(help: "Keep servers running however long nobody calls them.") var longLived = false
+
+    @Flag(
+        name: .customLong("static"),
+        help: "Start nothing: each server already listens at mcp-NAME:4444, beside a gateway in a container.")
+    var isStatic = false
 
     func validate() throws {
         if cpus < 0 { throw ValidationError("--cpus must not be negative") }
@@ -86,6 +93,8 @@ struct GatewayOptions: ParsableArguments {
             lists.merge(try ConfigurationFiles.tools(file)) { $1 }
         }
         settings.filter = ToolFilter(patterns: Self.words(tools), lists: lists)
+        settings.grants = try Grants.load(paths.grants)
+        settings.grants.merge(try grants.grants())
         if longLived { settings.idleTimeout = nil }
         return settings
     }
@@ -121,5 +130,16 @@ struct GatewayOptions: ParsableArguments {
             throw Failure(.invalidArgument, "\"\(text)\" is no amount of memory", advice: "Write it like 512Mb or 2Gb.")
         }
         return Int64(number * Double(factor))
+    }
+
+    /// The engine that runs the servers, if it is to be one.
+    func withEngine<R: Sendable>(
+        _ context: CommandContext, _ body: (Engine?) async throws -> R
+    ) async throws -> R {
+        if isStatic { return try await body(nil) }
+        return try await withHTTPClient { http in
+            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
+            return try await body(try await Engine.connect(client: http, endpoint: endpoint))
+        }
     }
 }

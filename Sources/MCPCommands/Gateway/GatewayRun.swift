@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Commands
 internal import Core
-internal import DockerEngine
 internal import Gateway
 internal import MCP
 internal import Terminal
@@ -30,9 +29,7 @@ struct GatewayRun: AsyncParsableCommand {
         let settings = try options.settings(context.paths)
         let err = context.console.err
         err.print("- Those servers are enabled: \(chosen.map(\.name).joined(separator: ", "))")
-        try await withHTTPClient { http in
-            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
-            let engine = try await Engine.connect(client: http, endpoint: endpoint)
+        try await options.withEngine(context) { engine in
             let onEvent: @Sendable (GatewayEvent) async -> Void = { await show($0, since: start, on: err) }
             if dryRun {
                 try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {

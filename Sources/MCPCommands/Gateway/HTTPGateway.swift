@@ -7,14 +7,16 @@ internal import MCPHTTP
 internal import Terminal
 internal import Toolkit
 
-/// A gateway for many clients over HTTP: every session has servers, and so containers, of its own.
+/// A gateway for many clients over HTTP: every session has servers, and so containers, of its own, but for those that
+/// say they are stateless, which all sessions share.
 struct HTTPGateway: Sendable {
     let options: ListenOptions
     let style: StreamableServer.Style
     let port: Int
     let servers: [Server]
     let settings: GatewaySettings
-    let engine: Engine
+    /// nil where the servers run beside the gateway.
+    let engine: Engine?
     let err: Console.Output
     /// Shows an event of a gateway that was started at a moment.
     let show: @Sendable (GatewayEvent, ContinuousClock.Instant) async -> Void
@@ -23,6 +25,15 @@ struct HTTPGateway: Sendable {
     ///
     /// - Throws: `.conflict` when the port is taken; why the servers cannot start, when not one can.
     func run(_ paths: Paths) async throws {
+        let start = ContinuousClock.now
+        try await SharedServers.run(
+            servers: servers, settings: settings, engine: engine, onEvent: { await show($0, start) }
+        ) { shared in
+            try await serve(paths, shared)
+        }
+    }
+
+    private func serve(_ paths: Paths, _ shared: SharedServers) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
         var logger = Logger(label: "docker-mcp")
@@ -41,7 +52,7 @@ struct HTTPGateway: Sendable {
         ) { session in
             let start = ContinuousClock.now
             try await DownstreamSession.serve(
-                servers: servers, settings: settings, engine: engine, over: session,
+                servers: servers, shared: shared, settings: settings, engine: engine, over: session,
                 onEvent: { await show($0, start) })
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -51,7 +62,7 @@ struct HTTPGateway: Sendable {
             }
             group.addTask {
                 try await listening.value
-                try await rehearse()
+                try await rehearse(shared)
                 ready.fulfil(.success(()))
                 return false
             }
@@ -61,10 +72,11 @@ struct HTTPGateway: Sendable {
     }
 
     /// Starts the servers once before any client asks: images are fetched, and what cannot work is known at once.
-    private func rehearse() async throws {
+    private func rehearse(_ shared: SharedServers) async throws {
         let start = ContinuousClock.now
-        try await Gateway.run(servers: servers, settings: settings, engine: engine, onEvent: { await show($0, start) })
-        {
+        try await Gateway.run(
+            servers: servers, shared: shared, settings: settings, engine: engine, onEvent: { await show($0, start) }
+        ) {
             try await $0.waitUntilReady()
         }
     }

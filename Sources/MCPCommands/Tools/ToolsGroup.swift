@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Commands
 internal import Core
-internal import DockerEngine
 internal import Gateway
 internal import Terminal
 
@@ -29,9 +28,7 @@ struct ToolsOptions: ParsableArguments {
         let servers = try gateway.chosenServers(context.paths)
         let settings = try gateway.settings(context.paths)
         let (err, verbose) = (context.console.err, verbose)
-        try await withHTTPClient { http in
-            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
-            let engine = try await Engine.connect(client: http, endpoint: endpoint)
+        try await gateway.withEngine(context) { engine in
             try await Gateway.run(
                 servers: servers, settings: settings, engine: engine,
                 onEvent: { event in

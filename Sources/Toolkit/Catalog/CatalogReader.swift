@@ -60,18 +60,21 @@ struct CatalogReader {
             }
             return text
         }
+        func words(_ key: String) throws -> [String] {
+            try list(key).map { item in
+                guard let word = item.string, Self.isPlain(word) else {
+                    throw Failure(.invalidArgument, "the server \(name): \"\(key)\" is no list of words")
+                }
+                return word
+            }
+        }
         let image = try text("image")
         if let image, !Self.isImage(image) {
             throw Failure(.invalidArgument, "the server \(name): \(JSON.quoted(image)) is no image reference")
         }
         return Server(
             name: name, title: try text("title"), description: try text("description"), image: image,
-            command: try list("command").map { item in
-                guard let word = item.string, Self.isPlain(word) else {
-                    throw Failure(.invalidArgument, "the server \(name): \"command\" is no list of words")
-                }
-                return word
-            },
+            command: try words("command"),
             environment: try list("env").map { item in
                 let variable = try field(item, "name", of: "env")
                 try Self.requireVariable(variable, server: name)
@@ -82,7 +85,9 @@ struct CatalogReader {
                 try Self.requireVariable(variable, server: name)
                 return Server.Secret(name: try field(item, "name", of: "secrets"), environmentName: variable)
             },
-            user: try text("user"), isLongLived: entry["longLived"]?.bool ?? false, prefix: try text("prefix"))
+            user: try text("user"), volumes: try words("volumes"),
+            wantsNetwork: !(entry["disableNetwork"]?.bool ?? false), isLongLived: entry["longLived"]?.bool ?? false,
+            isStateless: entry["stateless"]?.bool ?? false, prefix: try text("prefix"))
     }
 
     private static func isName(_ text: String) -> Bool {

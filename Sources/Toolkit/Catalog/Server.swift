@@ -20,7 +20,14 @@ package struct Server: Sendable, Hashable {
     package let environment: [Variable]
     package let secrets: [Secret]
     package let user: String?
+    /// What it wants mounted, `SOURCE:TARGET[:ro]` with templates; only what the user grants is.
+    package let volumes: [String]
+    /// Whether it says nothing of doing without a network; it gets one only where the user grants it.
+    package let wantsNetwork: Bool
+    /// Whether it keeps running however long nobody calls it.
     package let isLongLived: Bool
+    /// Whether one container may serve several clients at once, because it remembers nothing of any.
+    package let isStateless: Bool
     /// What its tools' names begin with, where the catalog wants that.
     package let prefix: String?
 }

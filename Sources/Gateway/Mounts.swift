@@ -1,0 +1,115 @@
+internal import Core
+internal import DockerEngine
+internal import SystemPackage
+internal import Toolkit
+
+/// What of the machine's files a server gets: what its entry asks for, as far as the user has granted it.
+struct Mounts: Sendable {
+    let mounts: [ContainerSpec.Mount]
+    /// Folders in memory, for what the entry calls anonymous volumes.
+    let memory: [String]
+    /// `UID:GID` of whoever the first mounted path belongs to: the server works on those files as their owner.
+    let owner: String?
+
+    /// - Parameter volumes: `SOURCE:TARGET[:MODE]` or `TARGET`, templates filled in.
+    /// - Throws: `.forbidden` for what is not granted or never given; `.invalidArgument` for what cannot be understood.
+    init(_ volumes: [String], of server: String, grant: Grants.Grant) throws {
+        var mounts: [ContainerSpec.Mount] = []
+        var memory: [String] = []
+        var owner: String?
+        for volume in volumes where !volume.isEmpty {
+            let parts = volume.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count <= 3, let last = parts.last else { throw Self.bad(volume, server) }
+            if parts.count == 1 {
+                memory.append(try Self.target(last, volume, server))
+                continue
+            }
+            let target = try Self.target(parts[1], volume, server)
+            let mode = parts.count == 3 ? parts[2] : ""
+            guard ["", "ro", "rw", "z", "Z"].contains(mode) else { throw Self.bad(volume, server) }
+            let source = parts[0]
+            if source.hasPrefix("/") {
+                let found = try Self.resolve(source, server)
+                guard let place = Self.granted(found.path, grant) else { throw Self.notGranted(source, server) }
+                try Self.requireHarmless(found.path, found.status, server)
+                mounts.append(
+                    .init(
+                        .bind, source: found.path.string, target: target, isReadOnly: !place.isWritable || mode == "ro")
+                )
+                owner = owner ?? "\(found.status.userID):\(found.status.groupID)"
+            } else {
+                guard let place = grant.files.first(where: { $0.name == source }) else {
+                    throw Self.notGranted(source, server)
+                }
+                mounts.append(
+                    .init(.volume, source: source, target: target, isReadOnly: !place.isWritable || mode == "ro"))
+            }
+        }
+        (self.mounts, self.memory, self.owner) = (mounts, memory, owner)
+    }
+
+    /// The grant that covers a path, which has its links resolved: of itself or of a folder above it.
+    private static func granted(_ path: FilePath, _ grant: Grants.Grant) -> Grants.Place? {
+        grant.files.filter { place in
+            guard place.name.hasPrefix("/"), let root = try? POSIX.resolve(FilePath(place.name)) else { return false }
+            return path.starts(with: root)
+        }.max { $0.name.utf8.count < $1.name.utf8.count }
+    }
+
+    private static func resolve(_ source: String, _ server: String) throws -> (path: FilePath, status: POSIX.Status) {
+        try Files.wrap("the MCP server \(server) asks for \(source)") {
+            let path = try POSIX.resolve(FilePath(source))
+            return (path, try POSIX.status(path))
+        }
+    }
+
+    private static let systemFolders = [
+        "/dev", "/proc", "/sys", "/run", "/var/run", "/private/var/run", "/etc", "/private/etc", "/boot",
+        "/var/lib/docker", "/var/lib/containerd", "/System", "/Library",
+    ]
+    private static let credentials: Set<String> = [
+        ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config", ".netrc", ".npmrc", ".pypirc", "id_rsa",
+        "id_ed25519", "id_ecdsa", "id_dsa",
+    ]
+
+    /// What no grant gives: the way to root on this machine, and the keys of a person.
+    private static func requireHarmless(_ path: FilePath, _ status: POSIX.Status, _ server: String) throws {
+        func refuse(_ why: String) -> Failure {
+            Failure(
+                .forbidden, "the MCP server \(server) cannot have \(path): \(why)",
+                advice: "Grant a folder of its own below it.")
+        }
+        guard status.isDirectory || status.isRegular else { throw refuse("it is neither a folder nor a plain file") }
+        if path == "/" { throw refuse("it is the whole machine") }
+        if let home = try? POSIX.resolve(Paths().home), home.starts(with: path) {
+            throw refuse("it holds your home, with all your keys")
+        }
+        if systemFolders.contains(where: { path.starts(with: FilePath($0)) }) {
+            throw refuse("it belongs to the system")
+        }
+        if let part = path.components.first(where: { credentials.contains($0.string) }) {
+            throw refuse("\(part) holds credentials")
+        }
+    }
+
+    private static func target(_ text: String, _ volume: String, _ server: String) throws -> String {
+        let path = FilePath(text)
+        guard path.isAbsolute, path != "/", path.isLexicallyNormal, !text.contains("\0") else {
+            throw bad(volume, server)
+        }
+        return path.string
+    }
+
+    private static func bad(_ volume: String, _ server: String) -> Failure {
+        Failure(
+            .invalidArgument,
+            "the MCP server \(server): the volume \(JSON.quoted(String(volume.prefix(200)))) cannot be understood")
+    }
+
+    private static func notGranted(_ source: String, _ server: String) -> Failure {
+        Failure(
+            .forbidden, "the MCP server \(server) asks for \(source), which you have not granted",
+            advice: "Allow it with --allow-files \(server)=\(source) (add :rw to let it write), "
+                + "or for good with docker mcp grants add.")
+    }
+}

@@ -1,0 +1,92 @@
+internal import ArgumentParser
+internal import Commands
+internal import Core
+internal import SystemPackage
+internal import Terminal
+internal import Toolkit
+
+/// What servers may use beyond the strict defaults, for good.
+struct GrantsGroup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "grants", abstract: "Manage what servers may use beyond the strict defaults",
+        subcommands: [GrantsAdd.self, GrantsList.self, GrantsRemove.self])
+}
+
+struct GrantsAdd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Let servers use a network or files from now on",
+        usage: "docker mcp grants add [--allow-network SERVER[=NETWORK]] [--allow-files SERVER=PATH[:rw]]")
+
+    @OptionGroup var options: GrantOptions
+
+    func validate() throws {
+        if options.allowNetwork.isEmpty && options.allowFiles.isEmpty {
+            throw ValidationError("name what to allow: --allow-network or --allow-files")
+        }
+    }
+
+    func run() async throws {
+        let context = CommandContext.current
+        let added = try options.grants()
+        try GrantsFile.change(context.paths) { $0.merge(added) }
+        for server in added.servers.keys.sorted() { context.console.out.print("Granted to \(server)".printable) }
+    }
+}
+
+struct GrantsRemove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rm", abstract: "Take everything back from servers", usage: "docker mcp grants rm SERVER...",
+        aliases: ["remove"])
+
+    @Argument(help: "The servers' names.") var servers: [String]
+
+    func run() async throws {
+        let context = CommandContext.current
+        try GrantsFile.change(context.paths) { grants in
+            for server in servers where !grants.revoke(server) {
+                throw Failure(.notFound, "nothing is granted to \(server)", advice: "See docker mcp grants ls.")
+            }
+        }
+        for server in servers { context.console.out.print("Revoked from \(server)".printable) }
+    }
+}
+
+struct GrantsList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ls", abstract: "Show what servers may use", usage: "docker mcp grants ls [--json]",
+        aliases: ["list"])
+
+    @Flag(help: "Show it as JSON.") var json = false
+
+    func run() async throws {
+        let context = CommandContext.current
+        let servers = try Grants.load(context.paths.grants).servers.sorted { $0.key < $1.key }
+        if json {
+            let list: [JSON] = servers.map { server, grant in
+                [
+                    "server": .string(server), "network": grant.network.map { .string($0) } ?? .null,
+                    "files": .array(grant.files.map { .string($0.description) }),
+                ]
+            }
+            context.console.out.print(JSON.array(list).text(indent: 4))
+            return
+        }
+        var table = Table(["SERVER", "NETWORK", "FILES"])
+        for (server, grant) in servers {
+            table.append([server, grant.network ?? "", grant.files.map(\.description).joined(separator: ", ")])
+        }
+        context.console.out.print(table.text)
+    }
+}
+
+/// The file of grants, changed by one process at a time.
+private enum GrantsFile {
+    static func change(_ paths: Paths, _ body: (inout Grants) throws -> Void) throws {
+        try Files.makeDirectory(paths.mcp)
+        let lock = try FileLock.acquire(paths.mcp.appending(".grants.lock"))
+        defer { withExtendedLifetime(lock) {} }
+        var grants = try Grants.load(paths.grants)
+        try body(&grants)
+        try grants.save(paths.grants)
+    }
+}
