@@ -58,7 +58,7 @@ let package = Package(
     targets: [
         // Bytes and values. No Foundation, so that a small stdio server stays small.
         .target(name: "CPlatform"),
-        library("Core", ["CPlatform", nioCore, system]),
+        library("Core", ["CPlatform", nioCore, nioPosix, system]),
         library("Terminal", ["Core", "CPlatform", system]),
 
         // Shared by both halves.

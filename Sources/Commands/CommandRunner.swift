@@ -11,6 +11,7 @@ package enum CommandRunner {
     package static func run(
         _ root: any ParsableCommand.Type, _ arguments: [String], interruption: Interruption? = nil
     ) async -> Int32 {
+        let arguments = spelled(root, arguments)
         let type: any ParsableCommand.Type
         do { type = Swift.type(of: try root.parseAsRoot(arguments)) } catch { return unparsed(error, root, arguments) }
         if !type.configuration.subcommands.isEmpty && type.configuration.defaultSubcommand == nil {
@@ -22,6 +23,14 @@ package enum CommandRunner {
         let (interrupted, outcome) = await interruption.watch { await perform(root, arguments) }
         // What went wrong while it was being cancelled is of no interest.
         return interrupted ?? finish(outcome, root, arguments)
+    }
+
+    /// The arguments as ArgumentParser wants them; looked at closely only where one is like `--flag=false`.
+    private static func spelled(_ root: any ParsableCommand.Type, _ arguments: [String]) -> [String] {
+        guard arguments.contains(where: { CommandScan.boolean($0) != nil }), let tree = try? CommandTree(root) else {
+            return arguments
+        }
+        return CommandScan(tree, arguments).words
     }
 
     /// Answers docker's or a shell's question for what may come next on a command line.

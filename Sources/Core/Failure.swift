@@ -1,3 +1,7 @@
+internal import NIOCore
+internal import NIOPosix
+internal import SystemPackage
+
 /// The one error type of the product: what failed, of which kind, why, and what to do about it.
 ///
 /// The kind decides the HTTP status and the exit code in one table each; the text is one line for a person.
@@ -53,8 +57,16 @@ extension Failure: CustomStringConvertible {
     /// A readable text for any error, also those whose description is only a type name.
     package static func text(of error: any Error) -> String {
         if let failure = error as? Failure { return failure.description }
-        if error is CancellationError { return "cancelled" }
-        return String(describing: error)
+        switch error {
+        case is CancellationError: return "cancelled"
+        case let error as IOError: return Errno(rawValue: error.errnoCode).description
+        case is SocketAddressError.UnknownHost: return "the host name is unknown"
+        case let error as NIOConnectionError:
+            // One for each address that was tried; the first says enough.
+            if let first = error.connectionErrors.first { return text(of: first.error) }
+            return error.dnsAError == nil && error.dnsAAAAError == nil ? "no connection" : "the host name is unknown"
+        default: return String(describing: error)
+        }
     }
 
     /// Any error as a failure; an unknown one is internal.

@@ -91,16 +91,13 @@ package final class Gateway: Sendable {
 
     /// Waits until every server is ready or has failed.
     ///
-    /// - Throws: the failures, when not one server is ready.
+    /// - Throws: `NoServerReady` when not one server is ready.
     package func waitUntilReady() async throws {
         var failures: [Failure] = []
         for upstream in upstreams {
             do { try await upstream.waitUntilSettled() } catch let failure as Failure { failures.append(failure) }
         }
-        if let first = failures.first, failures.count == upstreams.count {
-            guard failures.count > 1 else { throw first }
-            throw Failure(first.code, failures.map(\.description).joined(separator: "; "))
-        }
+        if !failures.isEmpty, failures.count == upstreams.count { throw NoServerReady(failures: failures) }
     }
 
     /// The tools of all servers. One that has failed is missing, and has been reported; one that takes long is missing
@@ -161,5 +158,17 @@ package final class Gateway: Sendable {
         return try await shared.servers.withOwnToken(params, of: shared.subscriber) { params in
             try await upstream.use { try await $0.callTool(params) }
         }
+    }
+}
+
+/// A gateway is of no use: none of its servers could be started. Each reason has been told as an event before.
+package struct NoServerReady: Error, CustomStringConvertible {
+    package let failures: [Failure]
+
+    package var description: String { failures.map(\.description).joined(separator: "; ") }
+
+    /// For whoever has shown the events.
+    package var short: Failure {
+        Failure(failures.first?.code ?? .unavailable, "no MCP server could be started")
     }
 }

@@ -87,14 +87,10 @@ extension Registry {
 
     private static func reason(_ error: any Error) -> String {
         switch error {
-        case let error as NIOConnectionError:
-            if let first = error.connectionErrors.first { return reason(first.error) }
-            return error.dnsAError == nil && error.dnsAAAAError == nil ? "no connection" : "the host name is unknown"
-        case let error as IOError: return Errno(rawValue: error.errnoCode).description
         case let error as HTTPClientError:
             if error == .remoteConnectionClosed { return "the connection was closed" }
             return isLate(error) ? "no answer in time" : String(describing: error)
-        default: return String(describing: error)
+        default: return Failure.text(of: error)
         }
     }
 }

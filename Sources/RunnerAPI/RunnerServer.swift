@@ -82,6 +82,10 @@ package struct RunnerServer: Service {
         group.maximumGracefulShutdownDuration = configuration.drain
         do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
             throw Self.explain(error, configuration)
+        } catch let error as SocketAddressError.UnknownHost {
+            throw Failure(
+                .invalidArgument, "cannot listen on \(configuration.host)", cause: error,
+                advice: "Choose another one with --host.")
         }
     }
 

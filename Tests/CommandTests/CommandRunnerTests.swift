@@ -44,12 +44,37 @@ private struct Group: AsyncParsableCommand {
         commandName: "group", abstract: "Manage things", subcommands: [None.self, Maybe.self])
 }
 
+private struct Flags: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "flags")
+    @Flag(inversion: .prefixedNo) var log = true
+    @Flag var loud = false
+    @Argument var words: [String] = []
+
+    func run() async throws { CommandContext.current.console.out.print("\(log) \(loud) \(words)") }
+}
+
 private struct Root: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "docker", subcommands: [Thing.self, Needy.self, Group.self])
+        commandName: "docker", subcommands: [Thing.self, Needy.self, Flags.self, Group.self])
 }
 
 @Suite struct CommandRunnerTests {
+    @Test(arguments: [
+        ([], "true false []"), (["--log=false"], "false false []"), (["--log=1", "--loud=T"], "true true []"),
+        (["--loud=true", "--loud=false", "x"], "true false [\"x\"]"), (["--no-log=false"], "true false []"),
+        (["--", "--log=false"], #"true false ["--log=false"]"#),
+    ])
+    func flagsMayHaveValuesAsDockersDo(arguments: [String], said: String) async {
+        let outcome = await run(["flags"] + arguments)
+        #expect(outcome.out == said + "\n")
+        #expect(outcome.status == 0)
+    }
+
+    @Test(arguments: ["--log=maybe", "--nothing=false"])
+    func aFlagsValueIsATruth(word: String) async {
+        #expect(await run(["flags", word]).status != 0)
+    }
+
     private func run(_ arguments: [String]) async -> (status: Int32, out: String, err: String) {
         let texts = Mutex((out: [UInt8](), err: [UInt8]()))
         let console = Console(

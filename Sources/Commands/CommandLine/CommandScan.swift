@@ -19,6 +19,9 @@ struct CommandScan: Sendable {
     /// Whether flags are not read any more.
     private(set) var isTerminated = false
     private var pendingFlag = ""
+    /// The words with `--flag=true` and `--flag=false`, which ArgumentParser does not know, put as `--flag`, `--no-flag`
+    /// or nothing.
+    private(set) var words: [String] = []
 
     init(_ root: CommandTree, _ words: some Sequence<String>) {
         command = root
@@ -29,13 +32,43 @@ struct CommandScan: Sendable {
     var finalProblem: Problem? { problem ?? (pending == nil ? nil : .missingValue(pendingFlag)) }
 
     private mutating func take(_ word: String) {
+        if !isTerminated, pending == nil, let (flag, value) = Self.boolean(word),
+            let option = command.option(long: flag), option.value == nil
+        {
+            spell(flag, value)
+            given[option.name, default: []].append(value ? "true" : "false")
+            return
+        }
+        words.append(word)
+        read(word)
+    }
+
+    /// `--flag=VALUE` with one of the values Go takes for a truth.
+    static func boolean(_ word: String) -> (flag: String, value: Bool)? {
+        guard word.hasPrefix("--"), let equals = word.firstIndex(of: "=") else { return nil }
+        let flag = String(word[..<equals].dropFirst(2))
+        switch word[word.index(after: equals)...] {
+        case "1", "t", "T", "true", "TRUE", "True": return (flag, true)
+        case "0", "f", "F", "false", "FALSE", "False": return (flag, false)
+        default: return nil
+        }
+    }
+
+    private mutating func spell(_ flag: String, _ value: Bool) {
+        if value { return words.append("--\(flag)") }
+        let opposite = flag.hasPrefix("no-") ? String(flag.dropFirst(3)) : "no-\(flag)"
+        if command.option(long: opposite) != nil { return words.append("--\(opposite)") }
+        words.removeAll { $0 == "--\(flag)" }
+    }
+
+    private mutating func read(_ word: String) {
         if isTerminated {
             positionals.append(word)
         } else if let option = pending {
             pending = nil
             if word.hasPrefix("-"), word.count > 1, Double(word) == nil {
                 note(.missingValue(pendingFlag))
-                take(word)
+                read(word)
             } else {
                 given[option.name, default: []].append(word)
             }

@@ -132,14 +132,19 @@ struct GatewayOptions: ParsableArguments {
         return Int64(number * Double(factor))
     }
 
-    /// The engine that runs the servers, if it is to be one.
+    /// Runs what shows a gateway's events, with the engine that runs the servers, if it is to be one.
     func withEngine<R: Sendable>(
         _ context: CommandContext, _ body: (Engine?) async throws -> R
     ) async throws -> R {
-        if isStatic { return try await body(nil) }
-        return try await withHTTPClient { http in
-            let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
-            return try await body(try await Engine.connect(client: http, endpoint: endpoint))
+        do {
+            if isStatic { return try await body(nil) }
+            return try await withHTTPClient { http in
+                let endpoint = try EngineEndpoint.resolve(paths: context.paths, globals: context.globals)
+                return try await body(try await Engine.connect(client: http, endpoint: endpoint))
+            }
+        } catch let nothing as NoServerReady {
+            // Every reason has been shown when it came up.
+            throw nothing.short
         }
     }
 }
