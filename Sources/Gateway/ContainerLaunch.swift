@@ -29,7 +29,7 @@ package struct ContainerLaunch: Sendable {
     ///   granted.
     package func spec() throws -> ContainerSpec {
         guard let image = server.image else {
-            throw Failure(.unsupported, "the MCP server \(server.name) has no image; only containers are run so far")
+            throw Failure(.unsupported, "it has no image; only containers are run so far")
         }
         let values = values
         let grant = settings.grants[server.name]

@@ -19,19 +19,19 @@ struct Mounts: Sendable {
         var owner: String?
         for volume in volumes where !volume.isEmpty {
             let parts = volume.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count <= 3, let last = parts.last else { throw Self.bad(volume, server) }
+            guard parts.count <= 3, let last = parts.last else { throw Self.bad(volume) }
             if parts.count == 1 {
-                memory.append(try Self.target(last, volume, server))
+                memory.append(try Self.target(last, volume))
                 continue
             }
-            let target = try Self.target(parts[1], volume, server)
+            let target = try Self.target(parts[1], volume)
             let mode = parts.count == 3 ? parts[2] : ""
-            guard ["", "ro", "rw", "z", "Z"].contains(mode) else { throw Self.bad(volume, server) }
+            guard ["", "ro", "rw", "z", "Z"].contains(mode) else { throw Self.bad(volume) }
             let source = parts[0]
             if source.hasPrefix("/") {
-                let found = try Self.resolve(source, server)
+                let found = try Self.resolve(source)
                 guard let place = Self.granted(found.path, grant) else { throw Self.notGranted(source, server) }
-                try Self.requireHarmless(found.path, found.status, server)
+                try Self.requireHarmless(found.path, found.status)
                 mounts.append(
                     .init(
                         .bind, source: found.path.string, target: target, isReadOnly: !place.isWritable || mode == "ro")
@@ -56,8 +56,8 @@ struct Mounts: Sendable {
         }.max { $0.name.utf8.count < $1.name.utf8.count }
     }
 
-    private static func resolve(_ source: String, _ server: String) throws -> (path: FilePath, status: POSIX.Status) {
-        try Files.wrap("the MCP server \(server) asks for \(source)") {
+    private static func resolve(_ source: String) throws -> (path: FilePath, status: POSIX.Status) {
+        try Files.wrap("it asks for \(source)") {
             let path = try POSIX.resolve(FilePath(source))
             return (path, try POSIX.status(path))
         }
@@ -73,10 +73,10 @@ struct Mounts: Sendable {
     ]
 
     /// What no grant gives: the way to root on this machine, and the keys of a person.
-    private static func requireHarmless(_ path: FilePath, _ status: POSIX.Status, _ server: String) throws {
+    private static func requireHarmless(_ path: FilePath, _ status: POSIX.Status) throws {
         func refuse(_ why: String) -> Failure {
             Failure(
-                .forbidden, "the MCP server \(server) cannot have \(path): \(why)",
+                .forbidden, "it cannot have \(path): \(why)",
                 advice: "Grant a folder of its own below it.")
         }
         guard status.isDirectory || status.isRegular else { throw refuse("it is neither a folder nor a plain file") }
@@ -92,23 +92,23 @@ struct Mounts: Sendable {
         }
     }
 
-    private static func target(_ text: String, _ volume: String, _ server: String) throws -> String {
+    private static func target(_ text: String, _ volume: String) throws -> String {
         let path = FilePath(text)
         guard path.isAbsolute, path != "/", path.isLexicallyNormal, !text.contains("\0") else {
-            throw bad(volume, server)
+            throw bad(volume)
         }
         return path.string
     }
 
-    private static func bad(_ volume: String, _ server: String) -> Failure {
+    private static func bad(_ volume: String) -> Failure {
         Failure(
             .invalidArgument,
-            "the MCP server \(server): the volume \(JSON.quoted(String(volume.prefix(200)))) cannot be understood")
+            "its volume \(JSON.quoted(String(volume.prefix(200)))) cannot be understood")
     }
 
     private static func notGranted(_ source: String, _ server: String) -> Failure {
         Failure(
-            .forbidden, "the MCP server \(server) asks for \(source), which you have not granted",
+            .forbidden, "it asks for \(source), which you have not granted",
             advice: "Allow it with --allow-files \(server)=\(source) (add :rw to let it write), "
                 + "or for good with docker mcp grants add.")
     }

@@ -56,8 +56,9 @@ final class Upstream: Sendable {
         let (session, wakes) = state.withLock { $0.want(now: .now) }
         if wakes { wake.continuation.yield() }
         defer { state.withLock { $0.done(now: .now) } }
+        let client = try await session.value
         do {
-            return try await body(session.value)
+            return try await body(client)
         } catch let error as RPC.Error {
             throw error
         } catch let error as CancellationError {

@@ -99,7 +99,8 @@ package struct RunnerServer: Service {
         router.add(middleware: ActivityCounting(activity: activity))
         let version = configuration.version
         router.get("/") { _, _ in Response.text("Docker Model Runner is running\n") }
-        router.get("/version") { _, _ in Response.json(["version": .string(version)]) }
+        let port: JSON = configuration.port.map { .int($0) } ?? .null
+        router.get("/version") { _, _ in Response.json(["version": .string(version), "port": port]) }
         ModelRoutes(store: store, registry: registry, scheduler: scheduler, activity: activity).add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
         LogRoutes(log: configuration.log).add(to: router)

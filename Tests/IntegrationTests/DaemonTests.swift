@@ -52,6 +52,42 @@ extension Integration {
             }
         }
 
+        /// Whoever else uses the machine may listen on the port first, and must not be given prompts.
+        @Test func aStrangerOnThePortIsNotTakenForOurDaemon() async throws {
+            let stranger = """
+                import http.server, sys
+                class Stranger(http.server.BaseHTTPRequestHandler):
+                    def do_GET(self):
+                        self.send_response(200)
+                        self.end_headers()
+                        self.wfile.write(b"Docker Model Runner is running" if self.path == "/" else b'[{"evil":1}]')
+                server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Stranger)
+                print("up", flush=True)
+                server.serve_forever()
+                """
+            try await Workplace.with { place in
+                _ = try await Subprocess.run(
+                    .path(.init(RealParts.path("WHARF_CLIENTS_PYTHON"))),
+                    arguments: ["-c", stranger, "\(place.port)"], environment: place.variables(),
+                    input: .none, output: .sequence, error: .discarded
+                ) { execution in
+                    for try await _ in execution.standardOutput { break }
+                    let outcome: Result<Workplace.Outcome, any Error>
+                    do {
+                        let before = try await place.model("status")
+                        #expect(before.status == 1, "\(before.text)")
+                        let list = try await place.model("ls", "--json")
+                        #expect(list.status == 0 && !list.out.contains("evil"), "\(list.text)")
+                        outcome = .success(try await place.model("status", "--json"))
+                    } catch { outcome = .failure(error) }
+                    POSIX.send(signal: 15, to: execution.processIdentifier.value)
+                    let status = try JSON(parsing: outcome.get().out)
+                    #expect(status["running"] == true)
+                    #expect(status["endpointHost"] == .null, "\(status.text)")
+                }
+            }
+        }
+
         @Test func statusAndVersionTellWhatRuns() async throws {
             try await Workplace.with { place in
                 let before = try await place.model("status")

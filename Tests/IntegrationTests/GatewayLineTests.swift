@@ -148,8 +148,10 @@ extension Integration {
                     ["mcp", "gateway", "run", "--catalog", catalog.string, "--servers", "ghost"], input: Self.initialize
                 )
                 #expect(outcome.status == 1, "\(outcome.text)")
-                let last = outcome.err.split(separator: "\n").last ?? ""
-                #expect(last.contains("ghost") && last.contains("127.0.0.1:1/no/such-image:1"), "\(outcome.text)")
+                let lines = outcome.err.split(separator: "\n")
+                #expect(lines.last == "no MCP server could be started", "\(outcome.text)")
+                let reasons = lines.filter { $0.contains("ghost") && $0.contains("127.0.0.1:1/no/such-image:1") }
+                #expect(reasons.count == 1, "\(outcome.text)")
             }
         }
 

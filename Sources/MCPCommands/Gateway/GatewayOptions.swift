@@ -13,6 +13,9 @@ struct GatewayOptions: ParsableArguments {
         help: ArgumentHelp("Catalog files. (default: the catalog that ships with Wharf)", valueName: "files"))
     var catalog: [String] = []
     @Option(
+        parsing: .singleValue, help: ArgumentHelp("Catalog files beside those.", valueName: "files"))
+    var additionalCatalog: [String] = []
+    @Option(
         parsing: .singleValue,
         help: ArgumentHelp("Servers to run; registry files do not count then.", valueName: "names"))
     var servers: [String] = []
@@ -53,10 +56,12 @@ struct GatewayOptions: ParsableArguments {
         }
     }
 
-    /// - Throws: `.notFound` for a server that no catalog has.
-    func chosenServers(_ paths: Paths) throws -> [Server] {
-        let catalogs = try Self.words(catalog).map { try Catalog.load(path: Self.catalogPath($0, paths)) }
-        let all = try catalogs.isEmpty ? [Catalog.builtin()] : catalogs
+    /// - Parameter onMissing: told of each server that no catalog has; the others are not kept from running by it.
+    /// - Throws: `.notFound` when no catalog has any of them.
+    func chosenServers(_ paths: Paths, onMissing: (String) -> Void) throws -> [Server] {
+        var all = try Self.words(catalog).map { try Self.load(catalog: $0, paths) }
+        if all.isEmpty { all = [try Catalog.builtin()] }
+        all += try Self.words(additionalCatalog).map { try Self.load(catalog: $0, paths) }
         if enableAllServers {
             // Where several catalogs describe a server, the last one counts.
             var seen = Set<String>()
@@ -71,12 +76,19 @@ struct GatewayOptions: ParsableArguments {
         }
         // One that is named twice is meant once.
         var seen = Set<String>()
-        return try names.filter { seen.insert($0).inserted }.map { name in
-            for catalog in all.reversed() { if let server = try? catalog.server(named: name) { return server } }
+        names = names.filter { seen.insert($0).inserted }
+        let found = names.compactMap { name in all.reversed().lazy.compactMap { try? $0.server(named: name) }.first }
+        let missing = names.filter { name in !found.contains { $0.name == name } }
+        guard !found.isEmpty else {
+            let known = all.flatMap { $0.servers.map(\.name) }
             throw Failure(
-                .notFound, "MCP server not found: \(name)",
-                advice: "The catalogs have: \(all.flatMap { $0.servers.map(\.name) }.joined(separator: ", ")).")
+                .notFound, "MCP server not found: \(missing.joined(separator: ", "))",
+                advice: known.isEmpty
+                    ? "The catalogs are empty."
+                    : "The catalogs have: \(known.prefix(40).joined(separator: ", "))\(known.count > 40 ? ", …" : "").")
         }
+        missing.forEach { onMissing("MCP server not found: \($0)") }
+        return found
     }
 
     func settings(_ paths: Paths) throws -> GatewaySettings {
@@ -108,10 +120,14 @@ struct GatewayOptions: ParsableArguments {
     }
 
     /// A path as it is; a bare name also in the folder where catalogs are kept.
-    private static func catalogPath(_ name: String, _ paths: Paths) -> FilePath {
+    private static func load(catalog name: String, _ paths: Paths) throws -> Catalog {
         let path = FilePath(name)
-        let kept = paths.mcp.appending("catalogs").appending(name)
-        return !Files.exists(path) && path.isRelative && Files.exists(kept) ? kept : path
+        guard path.isRelative, !Files.exists(path) else { return try Catalog.load(path: path) }
+        let kept = paths.mcp.appending("catalogs")
+        guard Files.exists(kept.appending(name)) else {
+            throw Failure(.notFound, "the catalog \(name) is neither here nor in \(kept)")
+        }
+        return try Catalog.load(path: kept.appending(name))
     }
 
     private static func words(_ values: [String]) -> [String] {

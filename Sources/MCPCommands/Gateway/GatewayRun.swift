@@ -25,9 +25,9 @@ struct GatewayRun: AsyncParsableCommand {
         let context = CommandContext.current
         let start = ContinuousClock.now
         let transport = try listen.choice
-        let chosen = try options.chosenServers(context.paths)
-        let settings = try options.settings(context.paths)
         let err = context.console.err
+        let chosen = try options.chosenServers(context.paths) { err.print("  - \($0)".printable) }
+        let settings = try options.settings(context.paths)
         err.print("- Those servers are enabled: \(chosen.map(\.name).joined(separator: ", "))")
         try await options.withEngine(context) { engine in
             let onEvent: @Sendable (GatewayEvent) async -> Void = { await show($0, since: start, on: err) }

@@ -25,9 +25,9 @@ struct ToolsOptions: ParsableArguments {
     /// Runs `body` with the chosen servers started; they are removed afterwards.
     func withGateway(_ body: @escaping @Sendable (Gateway) async throws -> Void) async throws {
         let context = CommandContext.current
-        let servers = try gateway.chosenServers(context.paths)
-        let settings = try gateway.settings(context.paths)
         let (err, verbose) = (context.console.err, verbose)
+        let servers = try gateway.chosenServers(context.paths) { err.print("Warning: \($0)".printable) }
+        let settings = try gateway.settings(context.paths)
         try await gateway.withEngine(context) { engine in
             try await Gateway.run(
                 servers: servers, settings: settings, engine: engine,

@@ -31,10 +31,6 @@ struct RunnerEndpoint: Sendable, Equatable {
         RunnerEndpoint(kind: .local, base: "http+unix://\(percentEncoded(paths.modelRunnerSocket.string))")
     }
 
-    static func port(_ paths: Paths) throws -> RunnerEndpoint {
-        RunnerEndpoint(kind: .local, base: "http://127.0.0.1:\(try portNumber(paths))")
-    }
-
     /// - Throws: `.invalidArgument` when `MODEL_RUNNER_PORT` is no port.
     static func portNumber(_ paths: Paths) throws -> Int {
         guard let setting = paths.setting("MODEL_RUNNER_PORT") else { return defaultPort }
@@ -46,14 +42,15 @@ struct RunnerEndpoint: Sendable, Equatable {
         return Int(port)
     }
 
-    /// A runner that answers now: the named one, our socket, then the port.
+    /// A runner that answers now: the named one, else our own on its socket.
+    ///
+    /// Never the TCP port: whoever else uses this machine may listen there, and would be sent the prompts.
     ///
     /// - Returns: nil when none does; a named one is returned unasked.
-    /// - Throws: `.invalidArgument` when `MODEL_RUNNER_PORT` is no port.
     static func find(_ paths: Paths, _ http: HTTPClient) async throws -> RunnerEndpoint? {
         if let named = named(paths) { return named }
-        for endpoint in try [socket(paths), port(paths)] where await endpoint.answers(http) { return endpoint }
-        return nil
+        let own = socket(paths)
+        return await own.answers(http) ? own : nil
     }
 
     /// Whether a model runner answers there, and not some other server.

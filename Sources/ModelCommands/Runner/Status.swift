@@ -17,7 +17,8 @@ struct Status: AsyncParsableCommand {
         try await withHTTPClient { http in
             guard let endpoint = try await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) else {
                 if json {
-                    out.print(try report(running: false, backends: [:], paths: context.paths).text)
+                    let port = try RunnerEndpoint.portNumber(context.paths)
+                    out.print(report(running: false, backends: [:], port: port, paths: context.paths).text)
                 } else {
                     out.print("Docker Model Runner is not running")
                     context.console.err.print(
@@ -27,23 +28,30 @@ struct Status: AsyncParsableCommand {
             }
             let client = RunnerClient(http: http, endpoint: endpoint)
             let backends = try await client.json(.GET, "/engines/status").object ?? JSON.Object()
+            let port = try await client.json(.GET, "/version")["port"]?.int
             if json {
-                out.print(try report(running: true, backends: .object(backends), paths: context.paths).text)
+                out.print(report(running: true, backends: .object(backends), port: port, paths: context.paths).text)
             } else {
                 out.print("Docker Model Runner is running\n")
+                if endpoint.kind == .local, port == nil {
+                    context.console.err.print(
+                        "It listens on \(context.paths.modelRunnerSocket) only: no TCP port was free or wanted.")
+                }
                 out.print(table(backends).text)
             }
         }
     }
 
-    private func report(running: Bool, backends: JSON, paths: Paths) throws -> JSON {
-        let port = try RunnerEndpoint.portNumber(paths)
+    /// - Parameter port: nil where the runner listens on its socket only; somebody else may have the usual port.
+    private func report(running: Bool, backends: JSON, port: Int?, paths: Paths) -> JSON {
         let named = RunnerEndpoint.named(paths).map { "\($0.base)/v1/" }
+        func endpoint(_ host: String) -> JSON {
+            (named ?? port.map { "http://\(host):\($0)/v1/" }).map { .string($0) } ?? .null
+        }
         return [
             "running": .bool(running), "backends": backends,
             "kind": .string(named == nil ? "Docker Engine" : "Docker Engine (Manual Install)"),
-            "endpoint": .string(named ?? "http://host.docker.internal:\(port)/v1/"),
-            "endpointHost": .string(named ?? "http://127.0.0.1:\(port)/v1/"),
+            "endpoint": endpoint("host.docker.internal"), "endpointHost": endpoint("127.0.0.1"),
         ]
     }
 
