@@ -20,6 +20,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -48,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -63,7 +65,8 @@ let package = Package(
 
         // Shared by both halves.
         library("DockerEngine", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
-        library("OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
+        library(
+            "OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess, system]),
 
         // Model Runner.
         library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
@@ -121,7 +124,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "Core", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore,
-                nioPosix,
+                nioHTTP1, nioPosix,
                 serviceLifecycle, subprocess, system,
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),

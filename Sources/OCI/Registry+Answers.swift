@@ -3,6 +3,7 @@ internal import Core
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import NIOSSL
 internal import SystemPackage
 
 extension Registry {
@@ -12,9 +13,14 @@ extension Registry {
     func check(_ response: HTTPClientResponse, at endpoint: Endpoint, what: String) async throws {
         guard !(200..<300).contains(response.status.code) else { return }
         let body = (try? await read(response, Self.maximumErrorBody, at: endpoint)) ?? ByteBuffer()
-        throw Self.failure(
+        let failure = Self.failure(
             status: Int(response.status.code), contentType: response.headers.first(name: "Content-Type"), body: body,
             registry: endpoint.name, what: what)
+        let pause = response.headers.first(name: "Retry-After").flatMap { RetryPolicy.pause($0, now: .now) }
+        guard [.resourceExhausted, .unavailable].contains(failure.code), let pause, pause > .zero else { throw failure }
+        throw Failure(
+            failure.code, failure.message,
+            advice: "It asks to be left alone for \(min(pause.components.seconds, 86400)) s")
     }
 
     /// What an unsuccessful answer means.
@@ -33,7 +39,7 @@ extension Registry {
         case (401, _):
             return Failure(
                 .unauthorized, "\(registry) answered Unauthorized\(said)",
-                advice: "Check the name; a private repository needs docker login")
+                advice: "Check the name; a private repository needs \(Credentials.login(registry))")
         case (403, _): return Failure(.forbidden, "\(registry) denied it\(said)")
         case (429, _): return Failure(.resourceExhausted, "\(registry) refuses more requests for now\(said)")
         case (500..., _): return Failure(.unavailable, "\(registry) has a problem of its own (\(status))\(said)")
@@ -71,26 +77,67 @@ extension Registry {
     static func unreachable(_ error: any Error, _ message: String) -> any Error {
         if error is Failure || error is CancellationError { return error }
         if error as? HTTPClientError == .cancelled { return CancellationError() }
-        return Failure(isLate(error) ? .timedOut : .unavailable, "\(message): \(reason(error))")
+        let (reason, advice) = reason(error)
+        return Failure(isLate(error) ? .timedOut : .unavailable, "\(message): \(reason)", advice: advice)
     }
 
     /// Whether the peer closed the connection before it answered.
     static func wasClosed(_ error: any Error) -> Bool {
         error as? HTTPClientError == .remoteConnectionClosed || error as? ChannelError == .ioOnClosedChannel
-            || (error as? IOError).map { Errno(rawValue: $0.errnoCode) == .connectionReset } ?? false
+            || (error as? IOError).map { [.connectionReset, .brokenPipe].contains(Errno(rawValue: $0.errnoCode)) }
+                ?? false
     }
 
-    private static func isLate(_ error: any Error) -> Bool {
+    /// Whether the same again may well go better.
+    static func isTransient(_ error: any Error) -> Bool {
+        if wasClosed(error) || isLate(error) { return true }
+        return switch error {
+        case let error as IOError:
+            ![.connectionRefused, .noRouteToHost, .networkUnreachable].contains(Errno(rawValue: error.errnoCode))
+        case let error as NIOConnectionError: error.connectionErrors.first.map { isTransient($0.error) } ?? false
+        case let error as ChannelError: if case .connectTimeout = error { true } else { false }
+        default: false
+        }
+    }
+
+    /// Whether there is nobody at the address, or no such address.
+    static func isAbsence(_ error: any Error) -> Bool {
+        guard let error = error as? NIOConnectionError else { return error is IOError && !isTransient(error) }
+        return error.connectionErrors.first.map { isAbsence($0.error) } ?? true
+    }
+
+    static func isLate(_ error: any Error) -> Bool {
         guard let error = error as? HTTPClientError else { return false }
         return error == .connectTimeout || error == .readTimeout || error == .deadlineExceeded
+            || error == .tlsHandshakeTimeout || error == .httpProxyHandshakeTimeout
     }
 
-    private static func reason(_ error: any Error) -> String {
+    private static func reason(_ error: any Error) -> (String, advice: String?) {
         switch error {
+        case HTTPParserError.headerOverflow: return ("its answer has headers that are too large", nil)
+        case is HTTPParserError: return ("its answer is not HTTP", "Is this address a registry?")
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: return tlsReason(String(describing: error))
         case let error as HTTPClientError:
-            if error == .remoteConnectionClosed { return "the connection was closed" }
-            return isLate(error) ? "no answer in time" : String(describing: error)
-        default: return Failure.text(of: error)
+            if error == .remoteConnectionClosed { return ("the connection was closed", nil) }
+            if error == .proxyAuthenticationRequired {
+                return ("the proxy wants a user name and password", "Put them into HTTP_PROXY and HTTPS_PROXY")
+            }
+            return (isLate(error) ? "no answer in time" : error.shortDescription, nil)
+        default: return (String(String(describing: error).prefix(300)), nil)
         }
+    }
+
+    private static func tlsReason(_ text: String) -> (String, advice: String?) {
+        if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("unableToValidateCertificate") {
+            return (
+                "its certificate is not from an authority that this machine trusts",
+                "Put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in WHARF_REGISTRY_CA"
+            )
+        }
+        if text.contains("failedToValidateHostname") { return ("its certificate is for another host", nil) }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return ("it does not speak TLS", "INSECURE_REGISTRY=true allows plain HTTP")
+        }
+        return ("TLS failed, \(text.prefix(300))", nil)
     }
 }

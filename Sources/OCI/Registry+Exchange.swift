@@ -23,37 +23,108 @@ struct Exchange: Sendable {
         self.body = body
         self.timeout = timeout
     }
+
+    /// Whether it can be sent again without changing anything.
+    var isRead: Bool { method == .GET || method == .HEAD }
+}
+
+/// A connection that failed, before it is known whether it is tried again.
+struct Unreachable: Error {
+    let cause: any Error
+    let authority: String
 }
 
 extension Registry {
     private static let maximumRedirects = 10
 
-    /// Sends a request; answers a demand for a token once, follows redirects of reads.
+    /// Sends a request; answers a demand for credentials once, follows redirects of reads, tries reads again that failed
+    /// in passing, and asks mirrors first where there are any.
     ///
     /// Any status but those is the caller's to judge.
     func exchange(_ exchange: Exchange, at endpoint: Endpoint, for access: Access) async throws -> HTTPClientResponse {
+        if let response = try await askMirrors(exchange, of: endpoint, for: access) { return response }
+        var attempt = 0
+        while true {
+            let delay: Duration
+            do {
+                let response = try await authorized(exchange, at: endpoint, for: access)
+                let retryAfter = response.headers.first(name: "Retry-After")
+                let wait = retries.delay(
+                    after: attempt, status: Int(response.status.code), retryAfter: retryAfter, now: .now)
+                guard exchange.isRead, let wait else { return response }
+                await discard(response, at: endpoint)
+                delay = wait
+            } catch let failure as Unreachable {
+                // Where nobody ever answered, a refused connection or an unknown name is an answer: a wrong address.
+                let isTransient =
+                    Self.isTransient(failure.cause)
+                    || Self.isAbsence(failure.cause) && history.hasAnswered(failure.authority)
+                let wait = retries.delay(
+                    after: attempt, isTransient: isTransient, isLate: Self.isLate(failure.cause))
+                guard exchange.isRead, let wait else {
+                    throw Self.unreachable(failure.cause, "cannot reach the registry at \(failure.authority)")
+                }
+                delay = wait
+            }
+            try await pause(delay)
+            attempt += 1
+        }
+    }
+
+    /// The first mirror's answer that is one; nil when the registry itself must be asked.
+    private func askMirrors(
+        _ exchange: Exchange, of endpoint: Endpoint, for access: Access
+    ) async throws -> HTTPClientResponse? {
+        guard exchange.isRead, access == .pull, exchange.address.isSameOrigin(as: endpoint.base) else { return nil }
+        for address in endpoint.mirrors where !history.rests(address.authority) {
+            let mirror = Endpoint(mirror: address, repository: endpoint.repository)
+            var copy = exchange
+            copy.address = address.under(exchange.address.target)
+            do {
+                let response = try await authorized(copy, at: mirror, for: access)
+                let isPage = response.headers.first(name: "Content-Type")?.lowercased().hasPrefix("text/html") ?? false
+                if (200..<300).contains(response.status.code), !isPage { return response }
+                await discard(response, at: mirror)
+            } catch let failure as Unreachable {
+                if Self.unreachable(failure.cause, "") is CancellationError { throw CancellationError() }
+                history.letRest(address.authority)
+            } catch is Failure {
+                // Its credentials, its redirects: whatever it is, the next one may do better.
+            }
+        }
+        return nil
+    }
+
+    private func authorized(
+        _ exchange: Exchange, at endpoint: Endpoint, for access: Access
+    ) async throws -> HTTPClientResponse {
         let key = Tokens.key(endpoint, access)
-        let known = tokens.token(for: key)
-        let response = try await follow(exchange, at: endpoint, token: known)
-        guard response.status == .unauthorized else { return response }
-        if known != nil { tokens.forget(key) }
-        guard let challenge = response.headers["WWW-Authenticate"].lazy.compactMap({ BearerChallenge($0) }).first
-        else { return response }
+        let known = tokens.header(for: key)
+        let (response, place) = try await follow(exchange, at: endpoint, authorization: known)
+        // Only the registry itself says where its credentials go, nobody it redirects to.
+        guard response.status == .unauthorized, place.isSameOrigin(as: endpoint.base) else { return response }
+        if let known { tokens.forget(known, for: key) }
+        let challenges = Challenge.all(in: response.headers["WWW-Authenticate"])
+        guard let login = try await login(to: endpoint, for: access, challenges: challenges) else { return response }
         await discard(response, at: endpoint)
-        return try await follow(
-            exchange, at: endpoint, token: try await token(for: challenge, at: endpoint, access: access))
+        let (second, secondPlace) = try await follow(exchange, at: endpoint, authorization: login.header)
+        guard second.status == .unauthorized, secondPlace.isSameOrigin(as: endpoint.base) else { return second }
+        await discard(second, at: endpoint)
+        tokens.forget(login.header, for: key)
+        throw Self.refused(login, by: endpoint, for: access)
     }
 
     private func follow(
-        _ first: Exchange, at endpoint: Endpoint, token: String?
-    ) async throws -> HTTPClientResponse {
+        _ first: Exchange, at endpoint: Endpoint, authorization: String?
+    ) async throws -> (HTTPClientResponse, WebAddress) {
         var exchange = first
         for _ in 0...Self.maximumRedirects {
-            // A token belongs to the registry; storage elsewhere must not see it.
-            let mine = exchange.address.isSameOrigin(as: endpoint.base)
-            let response = try await send(exchange, token: mine ? token : nil)
-            let isRead = exchange.method == .GET || exchange.method == .HEAD
-            guard isRead, [301, 302, 303, 307, 308].contains(response.status.code) else { return response }
+            // What authorizes us belongs to the registry; storage elsewhere must not see it.
+            let isMine = exchange.address.isSameOrigin(as: endpoint.base)
+            let response = try await send(exchange, authorization: isMine ? authorization : nil)
+            guard exchange.isRead, [301, 302, 303, 307, 308].contains(response.status.code) else {
+                return (response, exchange.address)
+            }
             await discard(response, at: endpoint)
             guard let next = response.headers.first(name: "Location").flatMap({ exchange.address.resolving($0) }) else {
                 throw Failure(.corrupted, "\(exchange.address.authority) redirects to no valid address")
@@ -61,52 +132,38 @@ extension Registry {
             guard next.isSecure || !endpoint.base.isSecure else {
                 throw Failure(.forbidden, "\(exchange.address.authority) redirects from https to plain http")
             }
+            try await addresses.check(next, namedBy: endpoint.base, isProxied: connections.isProxied(next))
             exchange.address = next
         }
         throw Failure(.unavailable, "\(endpoint.name) redirects more than \(Self.maximumRedirects) times")
     }
 
-    func send(_ exchange: Exchange, token: String?) async throws -> HTTPClientResponse {
+    /// One request and its answer, whatever that is.
+    ///
+    /// - Throws: `Unreachable`; `.failedPrecondition` for certificates that cannot be read.
+    func send(_ exchange: Exchange, authorization: String?) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: exchange.address.description)
         request.method = exchange.method
         request.headers.add(name: "User-Agent", value: userAgent)
         for (name, value) in exchange.headers { request.headers.add(name: name, value: value) }
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        if let authorization { request.headers.add(name: "Authorization", value: authorization) }
         request.body = exchange.body?()
+        let deadline = exchange.timeout.map { NIODeadline.now() + $0 } ?? .distantFuture
+        func execute() async throws -> HTTPClientResponse {
+            try await connections.execute(request, to: exchange.address, deadline: deadline)
+        }
+        let response: HTTPClientResponse
         do {
-            let deadline = exchange.timeout.map { NIODeadline.now() + $0 } ?? .distantFuture
-            do { return try await client.execute(request, deadline: deadline) } catch  where Self.wasClosed(error) {
+            do { response = try await execute() } catch  where Self.wasClosed(error) && exchange.isRead {
                 // An idle connection may be closed in the moment it is taken for this; what only reads can be repeated.
-                guard exchange.method == .GET || exchange.method == .HEAD else { throw error }
-                return try await client.execute(request, deadline: deadline)
+                response = try await execute()
             }
+        } catch let failure as Failure {
+            throw failure
         } catch {
-            throw Self.unreachable(error, "cannot reach the registry at \(exchange.address.authority)")
+            throw Unreachable(cause: error, authority: exchange.address.authority)
         }
-    }
-
-    /// Asks the realm of a challenge for an anonymous token.
-    ///
-    /// The place where stored credentials will be sent along.
-    private func token(for challenge: BearerChallenge, at endpoint: Endpoint, access: Access) async throws -> String {
-        guard let realm = WebAddress(challenge.realm) else {
-            throw Failure(.forbidden, "\(endpoint.name) sends clients for tokens to an address that is none")
-        }
-        let isLocal = !endpoint.base.isSecure && Endpoint.isLoopback(endpoint.base.host)
-        guard realm.isSecure || isLocal && realm.host == endpoint.base.host else {
-            throw Failure(.forbidden, "\(endpoint.name) sends clients for tokens to \(realm.authority) over plain http")
-        }
-        var address = realm
-        if let service = challenge.service { address = address.adding("service", service) }
-        // Our own scope, not the challenge's: a registry must not make us ask for more than we need.
-        address = address.adding("scope", "repository:\(endpoint.repository):\(access.actions)")
-        let response = try await send(Exchange(.GET, address, timeout: .seconds(30)), token: nil)
-        try await check(response, at: endpoint, what: "a token from \(realm.authority)")
-        let json = try? JSON(parsing: try await collect(response, limit: 256 << 10, at: endpoint))
-        guard let token = json?["token"]?.string ?? json?["access_token"]?.string, !token.isEmpty,
-            token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-        else { throw Failure(.unauthorized, "Unauthorized: \(realm.authority) gave no usable token") }
-        tokens.store(token, for: Tokens.key(endpoint, access), lifetime: json?["expires_in"]?.int ?? 60)
-        return token
+        history.noteAnswer(exchange.address.authority)
+        return response
     }
 }

@@ -7,31 +7,21 @@ package import SystemPackage
 extension Registry {
     /// Uploads a file as a blob, unless the registry has it.
     ///
-    /// - Parameter progress: told the bytes sent so far.
+    /// - Parameters:
+    ///   - sources: repositories of the same registry that may have the blob, so that it need not be sent.
+    ///   - progress: told the bytes sent so far; never fewer than before.
     /// - Throws: `.unauthorized`, `.forbidden`, `.unavailable`, and what reading the file throws.
     package func pushBlob(
-        _ blob: Descriptor, file: FilePath, to reference: Reference,
+        _ blob: Descriptor, file: FilePath, to reference: Reference, mounting sources: [String] = [],
         progress: @escaping @Sendable (Int64) async throws -> Void = { _ in }
     ) async throws {
         let endpoint = try Endpoint(reference, environment: environment)
         try await naming("cannot upload \(blob.digest) to \(reference)") {
             if try await blobExists(blob, in: reference, for: .push) { return try await progress(blob.size) }
-            let start = try await exchange(
-                Exchange(.POST, endpoint.address("blobs/uploads/"), body: { .bytes(ByteBuffer()) }),
-                at: endpoint, for: .push)
-            try await check(start, at: endpoint, what: reference.name)
-            await discard(start, at: endpoint)
-            guard let place = start.headers.first(name: "Location").flatMap({ endpoint.base.resolving($0) }),
-                place.isSecure || !endpoint.base.isSecure
-            else { throw Failure(.corrupted, "\(endpoint.name) names no valid place to upload to") }
-            let end = try await exchange(
-                Exchange(
-                    .PUT, place.adding("digest", blob.digest.description),
-                    headers: ["Content-Type": "application/octet-stream"],
-                    body: { .stream(FileChunks(file, progress: progress), length: .known(blob.size)) }, timeout: nil),
-                at: endpoint, for: .push)
-            try await check(end, at: endpoint, what: reference.name)
-            await discard(end, at: endpoint)
+            let mark = HighWater(progress)
+            let upload = BlobUpload(
+                registry: self, endpoint: endpoint, blob: blob, file: file, progress: { try await mark.reached($0) })
+            try await upload.run(mounting: sources)
         }
     }
 

@@ -5,22 +5,57 @@ internal import NIOHTTP1
 
 /// A client of the OCI distribution API, for any registry a reference names.
 package struct Registry: Sendable {
-    let client: HTTPClient
+    let connections: Connections
     let environment: Paths
     let userAgent: String
     let smallAnswerLimit: Duration
     let tokens = Tokens()
+    let history = HostHistory()
+    let credentials: Credentials
+    let pause: @Sendable (Duration) async throws -> Void
+    var retries = RetryPolicy()
+    var addresses = AddressGuard()
+    var sizes = BlobUpload.Sizes()
 
+    /// A registry client that goes out directly, whatever the environment says of proxies; see `with`.
+    ///
     /// - Parameters:
     ///   - client: best made with `clientConfiguration`, and shut down by its owner.
     ///   - smallAnswerLimit: how long the body of anything but a blob may take, however it trickles.
+    ///   - pause: waits between attempts.
     package init(
-        client: HTTPClient, environment: Paths, userAgent: String, smallAnswerLimit: Duration = .seconds(60)
+        client: HTTPClient, environment: Paths, userAgent: String, smallAnswerLimit: Duration = .seconds(60),
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
-        self.client = client
+        self.init(
+            connections: Connections(direct: client, environment: environment), environment: environment,
+            userAgent: userAgent, smallAnswerLimit: smallAnswerLimit, pause: pause)
+    }
+
+    init(
+        connections: Connections, environment: Paths, userAgent: String, smallAnswerLimit: Duration,
+        pause: @escaping @Sendable (Duration) async throws -> Void
+    ) {
+        self.connections = connections
         self.environment = environment
         self.userAgent = userAgent
         self.smallAnswerLimit = smallAnswerLimit
+        self.pause = pause
+        credentials = Credentials(environment: environment)
+    }
+
+    /// Runs `body` with a client that goes through the proxies which the environment names.
+    ///
+    /// - Throws: `.invalidArgument` when `HTTP_PROXY` or `HTTPS_PROXY` is no address; what `body` throws.
+    package static func with<R: Sendable>(
+        environment: Paths, userAgent: String, _ body: (Registry) async throws -> R
+    ) async throws -> R {
+        try await Connections.with(environment: environment) { connections in
+            try await body(
+                Registry(
+                    connections: connections, environment: environment, userAgent: userAgent,
+                    smallAnswerLimit: .seconds(60), pause: { try await Task.sleep(for: $0) }))
+        }
     }
 
     /// What a client needs to be good at this: redirects are followed here, where their targets are checked, a refused

@@ -39,6 +39,12 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
         return WebAddress((isSecure ? "https://" : "http://") + authority + location)
     }
 
+    /// The address of a path below this one's.
+    func under(_ path: String) -> WebAddress {
+        let prefix = target.hasSuffix("/") ? String(target.dropLast()) : target
+        return WebAddress(isSecure: isSecure, authority: authority, target: prefix + path)
+    }
+
     func isSameOrigin(as other: WebAddress) -> Bool {
         isSecure == other.isSecure && authority == other.authority
     }
@@ -49,6 +55,14 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
         return String(authority[..<colon])
     }
 
+    /// The host without the brackets of an IPv6 address.
+    var bareHost: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
+
+    var port: Int {
+        guard let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") else { return isSecure ? 443 : 80 }
+        return Int(authority[authority.index(after: colon)...]) ?? 0
+    }
+
     /// The same address with one more query parameter, whose value needs no escaping but for what is escaped here.
     func adding(_ name: String, _ value: String) -> WebAddress {
         let separator = target.contains("?") ? "&" : "?"
@@ -56,7 +70,8 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
             isSecure: isSecure, authority: authority, target: target + separator + name + "=" + Self.escape(value))
     }
 
-    private static func escape(_ value: String) -> String {
+    /// Percent-encoded but for what may stand in the value of a query, and of a form.
+    static func escape(_ value: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         let bytes = value.utf8.flatMap { byte -> [UInt8] in
             let plain = (48...57).contains(byte) || (97...122).contains(byte | 32) || "-._~:/,".utf8.contains(byte)

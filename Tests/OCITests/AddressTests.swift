@@ -52,26 +52,62 @@ import Testing
                 == "https://a/b?c=d&scope=repository:a/b:pull,push%26x%3Dy%20z")
     }
 
-    @Test func readsAChallenge() throws {
-        let text = "Bearer realm=\"https://auth.x/t\\\"k\", service=reg.x ,scope=\"repository:a/b:pull,push\""
-        let challenge = try #require(BearerChallenge(text))
-        #expect(challenge.realm == "https://auth.x/t\"k")
-        #expect(challenge.service == "reg.x")
-        #expect(challenge.scope == "repository:a/b:pull,push")
-        #expect(BearerChallenge("bearer realm=a")?.realm == "a")
+    @Test(
+        arguments: [
+            ("docker.io/ai/x", "m.example", ["https://m.example/v2/ai/x/tags"]),
+            (
+                "docker.io/ai/x", " m.example , http://10.0.0.1:5000/hub/ ,",
+                [
+                    "https://m.example/v2/ai/x/tags", "http://10.0.0.1:5000/hub/v2/ai/x/tags",
+                ]
+            ),
+            ("ghcr.io/ai/x", "m.example", []), ("localhost:5000/x", "m.example", []), ("docker.io/ai/x", "", []),
+        ] as [(String, String, [String])])
+    func mirrorsAreDockerHubs(reference: String, list: String, addresses: [String]) throws {
+        let paths = Paths(environment: ["MODEL_RUNNER_REGISTRY_MIRRORS": list])
+        let endpoint = try Endpoint(Reference(parsing: reference), environment: paths)
+        let found = endpoint.mirrors.map { Endpoint(mirror: $0, repository: endpoint.repository).address("tags") }
+        #expect(found.map(\.description) == addresses)
     }
 
-    @Test(arguments: [
-        "", "Basic realm=\"x\"", "Bearer", "Bearer ", "Bearer service=\"x\"", "Bearer realm=\"x", "Bearer realm",
-    ])
-    func refusesAChallenge(_ text: String) { #expect(BearerChallenge(text) == nil) }
+    @Test(arguments: ["ftp://x", "https://u:p@x", "x/?a=b", "a b/ü"])
+    func refusesABadMirror(_ list: String) {
+        let paths = Paths(environment: ["MODEL_RUNNER_REGISTRY_MIRRORS": list])
+        #expect(throws: Failure.self) { try Endpoint(Reference(parsing: "docker.io/ai/x"), environment: paths) }
+    }
 
-    @Test func tokensExpireAndAreForgotten() {
+    @Test func readsAChallenge() throws {
+        let text = "Bearer realm=\"https://auth.x/t\\\"k\", service=reg.x ,scope=\"repository:a/b:pull,push\""
+        let challenge = try #require(Challenge.all(in: [text]).first)
+        #expect(challenge.parameters["scope"] == "repository:a/b:pull,push")
+        let bearer = try #require(BearerChallenge(challenge))
+        #expect(bearer.realm == "https://auth.x/t\"k")
+        #expect(bearer.service == "reg.x")
+    }
+
+    @Test(
+        arguments: [
+            (["bearer realm=a"], ["bearer a"]), (["Basic realm=\"x y\""], ["basic x y"]), (["Basic"], ["basic -"]),
+            (["Basic realm=a, Bearer realm = \"b\",service=c"], ["basic a", "bearer b"]),
+            (["Negotiate", "Bearer realm=a"], ["negotiate -", "bearer a"]),
+            (["Negotiate dG9r==, Basic realm=a"], ["negotiate -", "basic a"]),
+            (["Basic, Bearer realm=a"], ["basic -", "bearer a"]), (["Bearer"], ["bearer -"]),
+            ([""], []), (["realm=a"], []), (["Bearer realm=\"a"], ["bearer -"]),
+            (["Bearer realm=a, \"b\""], ["bearer a"]),
+            (["Bearer realm=" + String(repeating: "a", count: 8192)], []), ([", ,Basic realm=a,,"], ["basic a"]),
+        ] as [([String], [String])])
+    func readsSeveralChallenges(headers: [String], found: [String]) {
+        #expect(Challenge.all(in: headers).map { "\($0.scheme) \($0.parameters["realm"] ?? "-")" } == found)
+    }
+
+    @Test func headersExpireAndAreForgotten() {
         let tokens = Tokens()
-        tokens.store("t", for: "k", lifetime: 60, now: Timestamp(seconds: 1000))
-        #expect(tokens.token(for: "k", now: Timestamp(seconds: 1050)) == "t")
-        #expect(tokens.token(for: "k", now: Timestamp(seconds: 1060)) == nil)
-        tokens.forget("k")
-        #expect(tokens.token(for: "k", now: Timestamp(seconds: 1001)) == nil)
+        tokens.store("Bearer t", for: "k", lifetime: 60, now: Timestamp(seconds: 1000))
+        #expect(tokens.header(for: "k", now: Timestamp(seconds: 1050)) == "Bearer t")
+        #expect(tokens.header(for: "k", now: Timestamp(seconds: 1060)) == nil)
+        tokens.forget("Bearer other", for: "k")
+        #expect(tokens.header(for: "k", now: Timestamp(seconds: 1001)) == "Bearer t")
+        tokens.forget("Bearer t", for: "k")
+        #expect(tokens.header(for: "k", now: Timestamp(seconds: 1001)) == nil)
     }
 }

@@ -2,8 +2,10 @@ import AsyncHTTPClient
 import Core
 import NIOCore
 import OCI
+import Synchronization
 import SystemPackage
 import TestSupport
+import Testing
 
 func withTemporaryDirectory<R>(_ body: (FilePath) async throws -> R) async throws -> R {
     let path = try Files.makeTemporaryDirectory(prefix: "wharf-oci-")
@@ -50,4 +52,51 @@ func files(_ root: FilePath) throws -> [String] {
         guard try POSIX.status(path).isDirectory else { return [name] }
         return try files(path).map { "\(name)/\($0)" }
     }
+}
+
+/// Waits for nothing and remembers what it was asked to wait for.
+final class Pauses: Sendable {
+    private let all = Mutex<[Duration]>([])
+    var taken: [Duration] { all.withLock { $0 } }
+    @Sendable func take(_ duration: Duration) async throws { all.withLock { $0.append(duration) } }
+}
+
+/// A server that answers by a script and a client for it that waits for nothing.
+func withScript(
+    _ script: @escaping ScriptedServer.Script = { _ in .http(404) }, environment: [String: String] = [:],
+    _ body: (ScriptedServer, Registry, Pauses) async throws -> Void
+) async throws {
+    try await ScriptedServer.run(script) { server in
+        try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
+            let pauses = Pauses()
+            let paths = Paths(environment: ["HOME": "/nonexistent"].merging(environment) { $1 })
+            try await body(
+                server, Registry(client: client, environment: paths, userAgent: "wharf-tests/1", pause: pauses.take),
+                pauses)
+        }
+    }
+}
+
+/// A folder with docker's `config.json`.
+func withDockerConfig(_ text: String, _ body: ([String: String]) async throws -> Void) async throws {
+    try await withTemporaryDirectory { folder in
+        try Files.write(ByteBuffer(string: text), to: folder.appending("config.json"))
+        try await body(["DOCKER_CONFIG": folder.string])
+    }
+}
+
+/// A small manifest, as a registry has it.
+enum Sample {
+    static let manifest = Manifest(
+        config: Descriptor(
+            mediaType: MediaType.modelConfig, digest: .sha256(of: ByteBuffer(string: "{}")), size: 2), layers: [])
+    static var text: String { String(buffer: manifest.raw) }
+}
+
+/// Expects the sample's manifest under a reference.
+func expectSample(
+    _ registry: Registry, _ reference: Reference, sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+    let manifest = try await registry.resolve(reference)
+    #expect(manifest == Sample.manifest, sourceLocation: sourceLocation)
 }

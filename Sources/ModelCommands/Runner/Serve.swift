@@ -67,9 +67,8 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         defer { Self.removeProcessID(beside: socket) }
         let models = modelsPath.map { FilePath($0) } ?? context.paths.models
         let (configured, log) = (configuration, logger)
-        try await withHTTPClient(Registry.clientConfiguration) { http in
-            let registry = Registry(
-                client: http, environment: context.paths, userAgent: "docker-model-runner/\(WharfVersion.current)")
+        let userAgent = "docker-model-runner/\(WharfVersion.current)"
+        try await Registry.with(environment: context.paths, userAgent: userAgent) { registry in
             try await RunnerServer(
                 configuration: configured, store: ModelStore(root: models), registry: registry,
                 backends: [LlamaServer(paths: context.paths)],
