@@ -67,6 +67,7 @@ let package = Package(
 
         // Model Runner.
         library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
+        library("ParserChecks", ["Core", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py")]),
@@ -128,7 +129,8 @@ let package = Package(
         tests("TerminalTests", ["Terminal", "Core"]),
         tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
         tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
-        tests("ModelStoreTests", ["ModelStore", "OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests(
+            "ModelStoreTests", ["ModelStore", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",
@@ -152,7 +154,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Core", "DockerEngine", "Gateway", "MCP", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+                "Core", "DockerEngine", "Gateway", "MCP", "OCI", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1,
+                nioPosix,
                 subprocess,
                 system,
             ]),

@@ -41,7 +41,7 @@ struct ModelfileReader {
             let first = trimmed.drop { !$0.isWhitespace }.drop { $0.isWhitespace }
             // These two have a word of their own before what may be quoted.
             let hasWord = name == "parameter" || name == "message"
-            let word = hasWord ? first.prefix { !$0.isWhitespace } : ""
+            let word = first.prefix { hasWord && !$0.isWhitespace }
             let text = first[word.endIndex...].drop { $0.isWhitespace }
             let value = try rest(of: text, from: start)
             return Instruction(
