@@ -34,13 +34,24 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
 }
 
+/// The fuzzer, built by `make fuzz` with instrumentation of its own; nobody else sees it.
+let isFuzzing = ProcessInfo.processInfo.environment["WHARF_FUZZ"] == "1"
+let fuzzing: [Target] =
+    isFuzzing
+    ? [
+        .target(name: "FuzzDriver", path: "Fuzz/Driver"),
+        .executableTarget(
+            name: "wharf-fuzz", dependencies: ["FuzzDriver", "ParserChecks", system], path: "Fuzz/Fuzzer",
+            swiftSettings: swiftSettings),
+    ] : []
+
 let package = Package(
     name: "wharf",
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "wharf", targets: ["wharf"]),
         .executable(name: "wharf-demo-tools", targets: ["wharf-demo-tools"]),
-    ],
+    ] + (isFuzzing ? [.executable(name: "wharf-fuzz", targets: ["wharf-fuzz"])] : []),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
@@ -159,6 +170,6 @@ let package = Package(
                 subprocess,
                 system,
             ]),
-    ],
+    ] + fuzzing,
     swiftLanguageModes: [.v6]
 )

@@ -30,7 +30,7 @@ struct BundlePlan {
         self.files = files
         func names(_ kind: LayerKind) -> [String] { files.filter { $0.blob.kind == kind }.map(\.name) }
         // Of several parts, which are numbered, the engine wants the first.
-        guard let weights = names(.weights(.gguf)).filter({ $0.lowercased().hasSuffix(".gguf") }).min() else {
+        guard let weights = names(.weights(.gguf)).min() else {
             throw Failure(
                 .unsupported, "\(model.tags.first ?? model.id.short) holds no GGUF file, it is \(model.config.format)",
                 advice: "Only GGUF models can be run")

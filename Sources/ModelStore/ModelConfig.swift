@@ -140,7 +140,10 @@ extension ModelConfig {
         // The general words that these have for it say less than the file.
         if let architecture = file.architecture { config.architecture = architecture }
         if config.quantization.isEmpty { config.quantization = file.quantization ?? "" }
-        if config.parameters.isEmpty, file.parts == 1 { config.parameters = file.parametersText }
+        if file.parts == 1 {
+            if config.parameters.isEmpty { config.parameters = file.parametersText }
+            config.size = ByteCount(file.dataSize).binary
+        }
         return config
     }
 }

@@ -129,4 +129,10 @@ import Testing
         #expect(parameters.ignored == ignored)
         #expect(parameters.contextSize == nil)
     }
+
+    @Test func thereAreNotAnyNumberOfParameters() {
+        let many = JSON.object(JSON.Object((0..<300).map { ("p\($0)", 1) }))
+        let failure = #expect(throws: Failure.self) { try ModelParameters(parsing: many.bytes) }
+        #expect(failure?.code == .corrupted)
+    }
 }

@@ -81,7 +81,7 @@ package struct Customization: Hashable, Sendable {
             notes.append(
                 "The template is in Go's language and not executed; the GGUF file's own chat template is used.")
         }
-        let ignored = parameters.ignored
+        let ignored = parameters.ignored.map { $0.prefix(60) }
         if !ignored.isEmpty {
             notes.append("Parameters that are kept but not used: \(ignored.joined(separator: ", ")).")
         }

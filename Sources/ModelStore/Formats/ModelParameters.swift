@@ -6,6 +6,7 @@ package struct ModelParameters: Hashable, Sendable {
     /// Values as they were given, by name; `stop` is a list.
     private var values: [String: JSON] = [:]
 
+    static let maximumValues = 256
     static let maximumStops = 16
     static let maximumStop = 1024
 
@@ -36,10 +37,11 @@ package struct ModelParameters: Hashable, Sendable {
 
     /// Reads a layer: one JSON object. What it holds need not make sense; `ignored` names what is not carried out.
     ///
-    /// - Throws: `.corrupted` when it is no JSON object.
+    /// - Throws: `.corrupted` when it is no small JSON object.
     package init(parsing bytes: ByteBuffer) throws {
-        guard let object = (try? JSON(parsing: bytes))?.object else {
-            throw Failure(.corrupted, "the model's parameters are not a JSON object")
+        guard let object = (try? JSON(parsing: bytes))?.object, object.members.count <= Self.maximumValues else {
+            throw Failure(
+                .corrupted, "the model's parameters are not a JSON object of up to \(Self.maximumValues) members")
         }
         values = Dictionary(object.members.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     }
@@ -137,7 +139,9 @@ extension ModelParameters {
 
     /// Names of what is kept but not carried out, sorted.
     package var ignored: [String] {
-        values.keys.filter { launch[$0] == nil && !($0 == "stop" && !stop.isEmpty) }
-            .filter { !($0 == "num_ctx" && contextSize != nil) }.sorted()
+        var used = Set(launch.keys)
+        if !stop.isEmpty { used.insert("stop") }
+        if contextSize != nil { used.insert("num_ctx") }
+        return values.keys.filter { !used.contains($0) }.sorted()
     }
 }

@@ -23,8 +23,14 @@ struct PackageSource {
         try GGUFParts.check(heads, files)
         let config = ModelConfig(heads, created: try Self.time(recipe, files), contextSize: nil)
         return PackageDraft(
-            parts: files.map { .init(.weights(.gguf), PackageDraft.name($0), .file($0)) }, config: config,
+            parts: files.map { .init(.weights(.gguf), Self.weightsName($0), .file($0)) }, config: config,
             format: recipe.format == .cncf ? .modelPack : .dockerV1)
+    }
+
+    /// Ollama's own files are named by their digests; ModelPack tells formats by the name's ending.
+    private static func weightsName(_ file: FilePath) -> String {
+        let name = PackageDraft.name(file)
+        return name.lowercased().hasSuffix(".gguf") ? name : "\(name).gguf"
     }
 
     /// A stored model's parts are used where they are.
