@@ -1,8 +1,8 @@
 # Everything is done by the scripts; this file names them. `make demo` and `make test` set up what they need.
 .DEFAULT_GOAL := build
-.PHONY: help demo test build install uninstall fmt check bench
+.PHONY: help demo test build install uninstall fmt check bench fuzz
 export PREFIX FORCE
-SOURCES = Package.swift Sources Tests
+SOURCES = Package.swift Sources Tests Fuzz
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\): ## /  make \1	/p' Makefile | expand -t 20
@@ -37,3 +37,6 @@ check: ## formatting and syntax, without building
 bench: ## measures, and writes docs/benchmarks.md
 	@scripts/bootstrap demo
 	@scripts/bench
+
+fuzz: ## libFuzzer on every parser of what comes from outside [SECONDS=30]
+	@scripts/fuzz $(SECONDS)

@@ -35,13 +35,24 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
 }
 
+/// The fuzzer, built by `make fuzz` with instrumentation of its own; nobody else sees it.
+let isFuzzing = ProcessInfo.processInfo.environment["WHARF_FUZZ"] == "1"
+let fuzzing: [Target] =
+    isFuzzing
+    ? [
+        .target(name: "FuzzDriver", path: "Fuzz/Driver"),
+        .executableTarget(
+            name: "wharf-fuzz", dependencies: ["FuzzDriver", "ParserChecks", system], path: "Fuzz/Fuzzer",
+            swiftSettings: swiftSettings),
+    ] : []
+
 let package = Package(
     name: "wharf",
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "wharf", targets: ["wharf"]),
         .executable(name: "wharf-demo-tools", targets: ["wharf-demo-tools"]),
-    ],
+    ] + (isFuzzing ? [.executable(name: "wharf-fuzz", targets: ["wharf-fuzz"])] : []),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.0"),
@@ -70,6 +81,7 @@ let package = Package(
 
         // Model Runner.
         library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
+        library("ParserChecks", ["Core", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py")]),
@@ -131,7 +143,8 @@ let package = Package(
         tests("TerminalTests", ["Terminal", "Core"]),
         tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
         tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
-        tests("ModelStoreTests", ["ModelStore", "OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests(
+            "ModelStoreTests", ["ModelStore", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",
@@ -156,10 +169,11 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Core", "DockerEngine", "Gateway", "MCP", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
+                "Core", "DockerEngine", "Gateway", "MCP", "OCI", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1,
+                nioPosix,
                 subprocess,
                 system,
             ]),
-    ],
+    ] + fuzzing,
     swiftLanguageModes: [.v6]
 )

@@ -51,7 +51,7 @@ extension JSONScanner {
 
     private mutating func parseObject(depth: Int) throws -> JSON.Object {
         var object = JSON.Object()
-        var seen = Set<String>()
+        var places: [String: Int] = [:]
         try expect(UInt8(ascii: "{"))
         skipWhitespace()
         if take(UInt8(ascii: "}")) { return object }
@@ -62,7 +62,12 @@ extension JSONScanner {
             skipWhitespace()
             try expect(UInt8(ascii: ":"))
             let value = try parseValue(depth: depth + 1)
-            if seen.insert(name).inserted { object.append(name, value) } else { object[name] = value }
+            if let place = places[name] {
+                object.replace(at: place, with: value)
+            } else {
+                places[name] = object.members.count
+                object.append(name, value)
+            }
             skipWhitespace()
         } while take(UInt8(ascii: ","))
         try expect(UInt8(ascii: "}"))

@@ -15,7 +15,16 @@ package enum JSON: Sendable, Hashable {
         package init() {}
 
         package init(_ members: [(String, JSON)]) {
-            for (name, value) in members { self[name] = value }
+            // Metadata of strangers can have very many of them.
+            var places: [String: Int] = [:]
+            for (name, value) in members {
+                if let place = places.updateValue(self.members.count, forKey: name) {
+                    places[name] = place
+                    replace(at: place, with: value)
+                } else {
+                    append(name, value)
+                }
+            }
         }
 
         package var isEmpty: Bool { members.isEmpty }
@@ -35,6 +44,7 @@ package enum JSON: Sendable, Hashable {
 
         /// For the parser, which has already looked for repeats.
         mutating func append(_ name: String, _ value: JSON) { members.append((name, value)) }
+        mutating func replace(at place: Int, with value: JSON) { members[place].value = value }
 
         package static func == (a: Object, b: Object) -> Bool {
             a.members.count == b.members.count

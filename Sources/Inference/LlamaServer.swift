@@ -56,6 +56,7 @@ package struct LlamaServer: Backend {
         switch load.key.mode {
         case .completion:
             if let template = load.chatTemplate { arguments += ["--chat-template-file", template.string] }
+            arguments += sampling(load.parameters)
         case .embedding: arguments += ["--embeddings"]
         case .reranking: arguments += ["--embeddings", "--reranking"]
         }
@@ -64,7 +65,24 @@ package struct LlamaServer: Backend {
             arguments += ["--ctx-size", String(max(size, 0))]
         }
         if let projector = load.multimodalProjector { arguments += ["--mmproj", projector.string] }
+        for adapter in load.adapters { arguments += ["--lora", adapter.string] }
         return arguments + ["--jinja"]
+    }
+
+    /// What a model may decide about its answers, in this order. All are numbers, and nothing else is ever passed on.
+    private static let samplingOptions = [
+        ("temperature", "--temp"), ("top_k", "--top-k"), ("top_p", "--top-p"), ("min_p", "--min-p"),
+        ("typical_p", "--typical"), ("repeat_last_n", "--repeat-last-n"), ("repeat_penalty", "--repeat-penalty"),
+        ("presence_penalty", "--presence-penalty"), ("frequency_penalty", "--frequency-penalty"), ("seed", "--seed"),
+        ("num_predict", "--predict"),
+    ]
+
+    private static func sampling(_ parameters: [String: String]) -> [String] {
+        samplingOptions.flatMap { name, option -> [String] in
+            guard let text = parameters[name], let number = Double(text), number.isFinite else { return [] }
+            // A seed of -1 stands for another one each time, which is the engine's own way.
+            return name == "seed" && number < 0 ? [] : [option, text]
+        }
     }
 
     /// Options that decide what is loaded and where it listens belong to the runner.

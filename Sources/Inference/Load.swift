@@ -24,10 +24,16 @@ package struct Load: Sendable, Hashable {
     package let multimodalProjector: FilePath?
     /// Tokens; nil leaves it to the engine, -1 asks for the model's own maximum.
     package let contextSize: Int?
+    /// LoRA adapters to put on the weights.
+    package let adapters: [FilePath]
+    /// What answers are made with where a request says nothing: numbers as texts, by their names in Ollama's Modelfile.
+    /// Names that the engine has no option for are passed over.
+    package let parameters: [String: String]
 
     package init(
         backend: String, modelID: String, modelName: String, mode: Mode = .completion, weights: FilePath,
-        chatTemplate: FilePath? = nil, multimodalProjector: FilePath? = nil, contextSize: Int? = nil
+        chatTemplate: FilePath? = nil, multimodalProjector: FilePath? = nil, contextSize: Int? = nil,
+        adapters: [FilePath] = [], parameters: [String: String] = [:]
     ) {
         key = Key(backend: backend, modelID: modelID, mode: mode)
         self.modelName = modelName
@@ -35,5 +41,7 @@ package struct Load: Sendable, Hashable {
         self.chatTemplate = chatTemplate
         self.multimodalProjector = multimodalProjector
         self.contextSize = contextSize
+        self.adapters = adapters
+        self.parameters = parameters
     }
 }

@@ -11,88 +11,75 @@ struct BundlePlan {
     }
 
     let files: [File]
+    /// Archives whose files belong into the bundle too.
+    let archives: [Descriptor]
     private let weights: String
     private let chatTemplate: String?
     private let multimodalProjector: String?
+    private let adapters: [String]
 
-    /// Docker's first kind of model gets fixed names; the others keep those in their annotations.
+    /// Docker's first kind of model and Ollama's get fixed names; the others keep those in their annotations.
+    ///
+    /// - Throws: `.unsupported` when none of the files is GGUF; `.corrupted` for names that clash or lead out.
     init(_ model: Model) throws {
         let layers = model.manifest.layers
-        let shards = layers.filter { $0.mediaType == MediaType.gguf }
-        var files: [File] = []
-        if model.manifest.config.mediaType == MediaType.modelConfig {
-            for (number, shard) in shards.enumerated() {
-                let name =
-                    shards.count == 1
-                    ? "model.gguf" : "model-\(Self.five(number + 1))-of-\(Self.five(shards.count)).gguf"
-                files.append(File(blob: shard, name: name))
-            }
-            let others = [(MediaType.multimodalProjector, "model.mmproj"), (MediaType.chatTemplate, "template.jinja")]
-            for (type, name) in others {
-                guard let blob = layers.first(where: { $0.mediaType == type }) else { continue }
-                files.append(File(blob: blob, name: name))
-            }
-        } else {
-            for layer in layers {
-                guard let path = layer.annotations[Annotation.filePath] else { continue }
-                files.append(File(blob: layer, name: try Self.checked(path)))
-            }
-            try Self.requireDistinct(files.map(\.name))
-        }
+        let format = ArtifactFormat(model.manifest)
+        let keepsNames = format == .dockerV2 || format == .modelPack
+        let files = try keepsNames ? Self.annotated(layers) : Self.fixed(layers)
+        archives = layers.filter { $0.kind == .archive }
         self.files = files
-        let weights = files.filter { $0.blob.isWeights && $0.name.lowercased().hasSuffix(".gguf") }.map(\.name).min()
-        guard let weights else {
+        func names(_ kind: LayerKind) -> [String] { files.filter { $0.blob.kind == kind }.map(\.name) }
+        // Of several parts, which are numbered, the engine wants the first.
+        guard let weights = names(.weights(.gguf)).min() else {
             throw Failure(
                 .unsupported, "\(model.tags.first ?? model.id.short) holds no GGUF file, it is \(model.config.format)",
                 advice: "Only GGUF models can be run")
         }
         self.weights = weights
-        chatTemplate =
-            files.first { $0.blob.mediaType == MediaType.chatTemplate || $0.name.lowercased().hasSuffix(".jinja") }?
-            .name
-        multimodalProjector = files.first { $0.blob.isMultimodalProjector }?.name
+        chatTemplate = names(.chatTemplate).first
+        multimodalProjector = names(.projector).first
+        adapters = names(.adapter)
     }
 
-    /// - Throws: `.corrupted` for a path that is absolute, empty, or leads out of the folder.
-    static func checked(_ path: String) throws -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        let isSafe =
-            !path.isEmpty && path.utf8.count <= 1024 && !path.utf8.contains(0) && !path.contains("\\")
-            && parts.count <= 16 && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." && $0.utf8.count <= 255 }
-        guard isSafe else {
-            throw Failure(
-                .corrupted, "the model has a file with the forbidden path \(JSON.quoted(String(path.prefix(80))))")
+    private static func fixed(_ layers: [Descriptor]) throws -> [File] {
+        let shards = layers.filter { $0.kind == .weights(.gguf) }
+        var files: [File] = []
+        for (number, shard) in shards.enumerated() {
+            let name =
+                shards.count == 1 ? "model.gguf" : "model-\(five(number + 1))-of-\(five(shards.count)).gguf"
+            files.append(File(blob: shard, name: name))
         }
-        return path
+        for (kind, name) in [(LayerKind.projector, "model.mmproj"), (.chatTemplate, "template.jinja")] {
+            guard let blob = layers.first(where: { $0.kind == kind }) else { continue }
+            files.append(File(blob: blob, name: name))
+        }
+        for (number, adapter) in layers.filter({ $0.kind == .adapter }).enumerated() {
+            files.append(File(blob: adapter, name: "adapter-\(five(number + 1)).gguf"))
+        }
+        return files
     }
 
-    /// Two files of one name, on file systems that ignore case too, or a file where another needs a folder.
-    private static func requireDistinct(_ names: [String]) throws {
-        var taken = Set<String>()
-        var folders = Set<String>()
-        for name in names.map({ $0.lowercased() }) {
-            guard taken.insert(name).inserted else { throw Failure(.corrupted, "the model has two files \(name)") }
-            let parts = name.split(separator: "/")
-            for count in 1..<max(parts.count, 1) { folders.insert(parts.prefix(count).joined(separator: "/")) }
+    private static func annotated(_ layers: [Descriptor]) throws -> [File] {
+        var files: [File] = []
+        for layer in layers where layer.kind != .archive {
+            guard let path = layer.annotations[Annotation.filePath] else { continue }
+            files.append(File(blob: layer, name: try BundlePath.checked(path)))
         }
-        guard taken.isDisjoint(with: folders) else {
-            throw Failure(.corrupted, "the model has a file where it needs a folder")
-        }
+        var names = BundlePath.Names()
+        for file in files { try names.take(file.name) }
+        return files
     }
 
     private static func five(_ number: Int) -> String {
         String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
     }
 
-    func path(_ file: File, in folder: FilePath) -> FilePath { path(file.name, in: folder) }
-
-    private func path(_ name: String, in folder: FilePath) -> FilePath {
-        name.split(separator: "/").reduce(folder.appending("model")) { $0.appending(String($1)) }
-    }
+    func path(_ file: File, in folder: FilePath) -> FilePath { BundlePath.place(file.name, in: folder) }
 
     func bundle(in folder: FilePath) -> Bundle {
-        Bundle(
-            weights: path(weights, in: folder), chatTemplate: chatTemplate.map { path($0, in: folder) },
-            multimodalProjector: multimodalProjector.map { path($0, in: folder) })
+        func place(_ name: String) -> FilePath { BundlePath.place(name, in: folder) }
+        return Bundle(
+            weights: place(weights), chatTemplate: chatTemplate.map(place),
+            multimodalProjector: multimodalProjector.map(place), adapters: adapters.map(place))
     }
 }

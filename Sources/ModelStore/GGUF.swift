@@ -27,15 +27,23 @@ package struct GGUF: Sendable {
     package var parts: Int { metadata["split.count"].flatMap { Int($0) } ?? 1 }
 
     /// `361.82M`
-    package var parametersText: String {
-        var value = Double(parameters)
-        var unit = 0
-        let units = ["", "K", "M", "B", "T"]
-        while value >= 1000, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
+    package var parametersText: String { ParameterCount.text(parameters) }
+
+    /// What kind of file it is.
+    package enum Content: Sendable, Hashable {
+        case model
+        /// A LoRA adapter, to be put on a model.
+        case adapter
+        /// What brings pictures and sounds into a model's terms.
+        case projector
+    }
+
+    package var content: Content {
+        switch metadata["general.type"] {
+        case "adapter": .adapter
+        case "mmproj": .projector
+        default: architecture == "clip" ? .projector : .model
         }
-        return unit == 0 ? String(parameters) : value.fixed(2) + units[unit]
     }
 
     /// Reads the head of a file.

@@ -9,6 +9,18 @@ package struct Model: Hashable, Sendable, Identifiable {
     package let tags: [String]
     package let manifest: Manifest
     package let config: ModelConfig
+    package let customization: Customization
+
+    init(
+        id: Digest, tags: [String], manifest: Manifest, config: ModelConfig,
+        customization: Customization = Customization()
+    ) {
+        self.id = id
+        self.tags = tags
+        self.manifest = manifest
+        self.config = config
+        self.customization = customization
+    }
 
     /// Seconds since 1970.
     package var created: Int64 { config.created.seconds }
@@ -16,11 +28,13 @@ package struct Model: Hashable, Sendable, Identifiable {
     /// Bytes of all its layers.
     package var size: Int64 { manifest.layersSize }
 
-    /// The model in the API's shape.
+    /// The model in the API's shape; what only some models have comes last.
     package var json: JSON {
-        [
-            "id": .string(id.description), "tags": .array(tags.map { .string($0) }), "created": .int(created),
-            "config": config.json,
-        ]
+        var object = JSON.Object([
+            ("id", .string(id.description)), ("tags", .array(tags.map { .string($0) })), ("created", .int(created)),
+            ("config", config.json),
+        ])
+        object["customization"] = customization.json
+        return .object(object)
     }
 }

@@ -21,13 +21,17 @@ package struct ModelConfig: Hashable, Sendable {
 
     package init() {}
 
-    /// Reads a configuration of docker's or ModelPack's kind.
+    /// Reads a configuration of docker's, ModelPack's or Ollama's kind.
     ///
-    /// - Throws: `.corrupted` when it is neither.
+    /// - Throws: `.corrupted` when it is none of them.
     package init(parsing bytes: ByteBuffer) throws {
         let json: JSON
         do { json = try JSON(parsing: bytes) } catch {
             throw Failure(.corrupted, "the model's configuration is not JSON", cause: error)
+        }
+        if let format = json["model_format"]?.string {
+            readOllama(json, format: format)
+            return
         }
         guard let config = json["config"], config.object != nil else {
             throw Failure(.corrupted, "the model's configuration lacks its config member")
@@ -40,7 +44,10 @@ package struct ModelConfig: Hashable, Sendable {
         let time = descriptor?[isModelPack ? "createdAt" : "created"]?.string
         created = time.flatMap { Timestamp(rfc3339: $0) } ?? Timestamp(seconds: 0)
         parameters = Self.joined(config[isModelPack ? "paramSize" : "parameters"]?.string)
-        guard !isModelPack else { return }
+        guard !isModelPack else {
+            if quantization.isEmpty { quantization = config["precision"]?.string ?? "" }
+            return
+        }
         size = Self.joined(config["size"]?.string)
         gguf = Self.texts(config["gguf"])
         safetensors = Self.texts(config["safetensors"])
@@ -48,14 +55,23 @@ package struct ModelConfig: Hashable, Sendable {
         contextSize = config["context_size"]?.int.flatMap { $0 > 0 && $0 <= Int(Int32.max) ? $0 : nil }
     }
 
-    /// What a GGUF file says of itself.
-    package init(_ file: GGUF, created: Timestamp, contextSize: Int?) {
+    private mutating func readOllama(_ json: JSON, format: String) {
+        self.format = format
+        quantization = json["file_type"]?.string ?? ""
+        parameters = Self.joined(json["model_type"]?.string)
+        architecture = json["model_family"]?.string ?? ""
+    }
+
+    /// What a GGUF model says of itself.
+    ///
+    /// - Parameter parts: the files it is split into; the first one describes the whole.
+    package init(_ parts: [GGUF], created: Timestamp, contextSize: Int?) {
         format = "gguf"
-        quantization = file.quantization ?? ""
-        parameters = file.parametersText
-        architecture = file.architecture ?? ""
-        size = ByteCount(file.dataSize).binary
-        gguf = file.metadata
+        quantization = parts.first?.quantization ?? ""
+        parameters = ParameterCount.text(parts.reduce(0) { $0 &+ $1.parameters })
+        architecture = parts.first?.architecture ?? ""
+        size = ByteCount(parts.reduce(0) { $0 + $1.dataSize }).binary
+        gguf = parts.first?.metadata ?? [:]
         self.contextSize = contextSize
         self.created = created
     }
@@ -99,48 +115,35 @@ extension ModelConfig {
 
     /// Tokens the model is made for: the packager's choice, else what the GGUF file says; nil where neither does.
     package var contextLength: Int? {
-        contextSize ?? gguf["\(architecture).context_length"].flatMap { Int($0) }
+        contextSize ?? gguf["\(gguf["general.architecture"] ?? architecture).context_length"].flatMap { Int($0) }
     }
 
-    /// Fills in what a ModelPack configuration leaves to the layers.
+    /// Fills in what a configuration leaves to the layers.
     func completed(from manifest: Manifest) -> ModelConfig {
         var config = self
-        let weights = manifest.layers.filter(\.isWeights)
+        let weights = manifest.layers.filter(\.kind.isWeights)
         if config.format.isEmpty {
-            let names = weights.map { $0.annotations[Annotation.filePath]?.lowercased() ?? "" }
-            for (format, types) in [
-                ("gguf", [MediaType.gguf, MediaType.modelPackWeightGGUF]),
-                ("safetensors", [MediaType.safetensors, MediaType.modelPackWeightSafetensors]),
-                ("dduf", [MediaType.dduf]),
-            ]
-            where weights.contains(where: { types.contains($0.mediaType) })
-                || names.contains(where: { $0.hasSuffix(".\(format)") })
-            {
-                config.format = format
-                break
-            }
+            let kinds = weights.map(\.kind)
+            let known = [LayerKind.Weights.gguf, .safetensors, .dduf].first { kinds.contains(.weights($0)) }
+            config.format = known?.rawValue ?? ""
         }
         if config.size.isEmpty, !weights.isEmpty {
             config.size = ByteCount(weights.reduce(0) { $0 + $1.size }).binary
         }
         return config
     }
-}
 
-extension Descriptor {
-    /// Whether a layer holds (a part of) the model itself.
-    var isWeights: Bool {
-        switch mediaType {
-        case MediaType.gguf, MediaType.safetensors, MediaType.dduf, MediaType.modelPackWeight,
-            MediaType.modelPackWeightGGUF, MediaType.modelPackWeightSafetensors:
-            !isMultimodalProjector
-        default: false
+    /// Fills in what ModelPack's and Ollama's configurations have no words for, from the GGUF file itself.
+    func completed(from file: GGUF) -> ModelConfig {
+        var config = self
+        config.gguf = file.metadata
+        // The general words that these have for it say less than the file.
+        if let architecture = file.architecture { config.architecture = architecture }
+        if config.quantization.isEmpty { config.quantization = file.quantization ?? "" }
+        if file.parts == 1 {
+            if config.parameters.isEmpty { config.parameters = file.parametersText }
+            config.size = ByteCount(file.dataSize).binary
         }
-    }
-
-    var isMultimodalProjector: Bool {
-        mediaType == MediaType.multimodalProjector
-            || mediaType == MediaType.modelPackWeight
-                && annotations[Annotation.filePath]?.lowercased().contains("mmproj") == true
+        return config
     }
 }

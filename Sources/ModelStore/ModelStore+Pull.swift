@@ -32,16 +32,6 @@ extension ModelStore {
             advice: "Pull it again when no other process removes models")
     }
 
-    static func requireModel(_ manifest: Manifest, _ name: String) throws {
-        let supported = [MediaType.modelConfig, MediaType.modelConfigV02, MediaType.modelPackConfig]
-        guard supported.contains(manifest.config.mediaType) else {
-            throw Failure(
-                .unsupported,
-                "\(name) is not a model: its configuration is of the unsupported type "
-                    + "\(manifest.config.mediaType.prefix(120)); supported are \(supported.joined(separator: ", "))")
-        }
-    }
-
     private func fetch(
         _ manifest: Manifest, _ name: ModelReference, _ registry: Registry,
         _ progress: @escaping @Sendable (PullProgress) async throws -> Void

@@ -17,7 +17,13 @@ package final class ModelStore: Sendable {
         var stamp: Stamp?
         var index = StoreIndex()
         /// Manifests and configurations never change under their digest.
-        var contents: [Digest: (manifest: Manifest, config: ModelConfig)] = [:]
+        var contents: [Digest: Contents] = [:]
+    }
+
+    private struct Contents {
+        let manifest: Manifest
+        let config: ModelConfig
+        let customization: Customization
     }
 
     /// What of a file changes when it is written anew.
@@ -82,20 +88,39 @@ package final class ModelStore: Sendable {
     func model(_ entry: StoreIndex.Entry) throws -> Model {
         let known = cache.withLock { $0.contents[entry.id] }
         let contents = try known ?? load(entry)
-        return Model(id: entry.id, tags: entry.tags, manifest: contents.manifest, config: contents.config)
+        return Model(
+            id: entry.id, tags: entry.tags, manifest: contents.manifest, config: contents.config,
+            customization: contents.customization)
     }
 
-    private func load(_ entry: StoreIndex.Entry) throws -> (manifest: Manifest, config: ModelConfig) {
+    private func load(_ entry: StoreIndex.Entry) throws -> Contents {
         do {
             let manifest = try Manifest(parsing: manifests.read(entry.id))
-            let config = try ModelConfig(parsing: blobs.read(manifest.config.digest)).completed(from: manifest)
-            cache.withLock { $0.contents[entry.id] = (manifest, config) }
-            return (manifest, config)
+            let customization = try Customization(manifest, in: blobs)
+            var config = try completed(ModelConfig(parsing: blobs.read(manifest.config.digest)), manifest)
+            if config.contextSize == nil { config.contextSize = customization.parameters.contextSize }
+            if config.created.seconds == 0, let status = try? POSIX.status(manifests.path(of: entry.id)) {
+                // Ollama's configurations have no time; when the model came is the next best.
+                config.created = Timestamp(seconds: status.modified)
+            }
+            let contents = Contents(manifest: manifest, config: config, customization: customization)
+            cache.withLock { $0.contents[entry.id] = contents }
+            return contents
         } catch let failure as Failure {
             throw Failure(
                 .corrupted, "the stored model \(entry.tags.first ?? entry.id.short) is damaged", cause: failure,
                 advice: "Remove it with docker model rm and pull it again")
         }
+    }
+
+    private func completed(_ config: ModelConfig, _ manifest: Manifest) -> ModelConfig {
+        let config = config.completed(from: manifest)
+        let format = ArtifactFormat(manifest)
+        guard format == .modelPack || format == .ollama, config.gguf.isEmpty,
+            let weights = manifest.layers.first(where: { $0.kind == .weights(.gguf) }),
+            let file = try? GGUF(reading: blobs.path(of: weights.digest))
+        else { return config }
+        return config.completed(from: file)
     }
 
     /// The index as it is now.

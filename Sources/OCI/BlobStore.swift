@@ -46,10 +46,13 @@ package struct BlobStore: Sendable {
 
     /// Copies a file in, hashing on the way, a chunk at a time.
     ///
+    /// - Parameter progress: told the bytes read so far, a mebibyte apart.
     /// - Throws: `.notFound` and the like for the file; nothing stays behind then.
-    package func store(file: FilePath) async throws -> (digest: Digest, size: Int64) {
+    package func store(
+        file: FilePath, progress: @escaping @Sendable (Int64) async throws -> Void = { _ in }
+    ) async throws -> (digest: Digest, size: Int64) {
         var ingest = try Ingest(into: self)
-        for try await chunk in FileChunks(file) { try ingest.write(chunk) }
+        for try await chunk in FileChunks(file, progress: progress) { try ingest.write(chunk) }
         return try await ingest.commit()
     }
 

@@ -49,16 +49,19 @@ package struct Manifest: Hashable, Sendable {
     }
 
     /// Writes a manifest; equal input gives equal bytes.
-    package init(config: Descriptor, layers: [Descriptor], artifactType: String? = nil) {
+    package init(
+        config: Descriptor, layers: [Descriptor], artifactType: String? = nil, annotations: [String: String] = [:]
+    ) {
         var object = JSON.Object([("schemaVersion", 2), ("mediaType", .string(MediaType.manifest))])
         if let artifactType { object["artifactType"] = .string(artifactType) }
         object["config"] = config.json
         object["layers"] = .array(layers.map(\.json))
+        if !annotations.isEmpty { object["annotations"] = Descriptor.json(annotations) }
         mediaType = MediaType.manifest
         self.artifactType = artifactType
         self.config = config
         self.layers = layers
-        annotations = [:]
+        self.annotations = annotations
         raw = JSON.object(object).bytes
         digest = .sha256(of: raw)
     }

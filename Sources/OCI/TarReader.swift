@@ -3,8 +3,8 @@ package import NIOCore
 
 /// Reads an archive piece by piece: bytes in, entries and their bytes out. Only files and folders are accepted, so that
 /// nothing in an archive can point anywhere.
-struct TarReader: Sendable {
-    enum Event: Sendable, Equatable {
+package struct TarReader: Sendable {
+    package enum Event: Sendable, Equatable {
         case entry(Tar.Entry)
         case data(ByteBuffer)
     }
@@ -21,7 +21,9 @@ struct TarReader: Sendable {
     /// For the entry that follows.
     private var records: [String: String] = [:]
 
-    mutating func append(_ bytes: ByteBuffer) {
+    package init() {}
+
+    package mutating func append(_ bytes: ByteBuffer) {
         if case .ended = state { return }
         // A piece is used up before the next one comes, but for less than a block.
         if pending.readableBytes == 0 { pending = bytes } else { pending.writeImmutableBuffer(bytes) }
@@ -30,7 +32,7 @@ struct TarReader: Sendable {
     /// The next thing in what has come so far; nil when more is needed.
     ///
     /// - Throws: `.corrupted` for what is no tar archive; `.unsupported` for links, devices and the like.
-    mutating func next() throws -> Event? {
+    package mutating func next() throws -> Event? {
         while true {
             switch state {
             case .ended: return nil
@@ -60,7 +62,7 @@ struct TarReader: Sendable {
     }
 
     /// - Throws: `.corrupted` when the archive stops within an entry.
-    func finish() throws {
+    package func finish() throws {
         switch state {
         case .ended: return
         case .head where pending.readableBytes == 0 && records.isEmpty: return

@@ -59,13 +59,15 @@ struct OpenAIRoutes: Sendable {
             backend: backend, modelID: model.id.description,
             modelName: model.tags.first ?? model.id.description, mode: mode, weights: bundle.weights,
             chatTemplate: bundle.chatTemplate, multimodalProjector: bundle.multimodalProjector,
-            contextSize: model.config.contextSize)
+            contextSize: model.config.contextSize, adapters: bundle.adapters,
+            parameters: model.customization.parameters.launch)
         if Self.preloadOnly.flatMap({ request.headers[$0] })?.lowercased() == "true" {
             try await relay.preload(load, context: context)
             return Response(status: .ok)
         }
         let query = request.uri.query.map { "?" + $0 } ?? ""
-        return try await relay.respond(to: request, body: body, path: path + query, load: load, context: context)
+        let completed = try RequestDefaults(model.customization).apply(to: body, path: path)
+        return try await relay.respond(to: request, body: completed, path: path + query, load: load, context: context)
     }
 
     /// The one member that is read here; everything else is the engine's to judge.

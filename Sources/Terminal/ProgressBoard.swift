@@ -16,7 +16,7 @@ package struct ProgressBoard: Sendable {
     private var lastPlain: Int64 = -1
 
     /// - Parameters:
-    ///   - verb: `Downloading` or `Uploading`.
+    ///   - verb: `Downloading`, `Uploading` or another such word.
     ///   - doneText: what a finished part shows, for example `Pull complete`.
     package init(_ out: Console.Output, verb: String, doneText: String) {
         self.out = out
@@ -59,7 +59,7 @@ package struct ProgressBoard: Sendable {
         let tenth = current * 10 / total
         guard tenth > lastPlain, current > 0 else { return }
         lastPlain = tenth
-        let past = verb == "Uploading" ? "Uploaded" : "Downloaded"
+        let past = verb.hasSuffix("ing") ? verb.dropLast(3) + "ed" : verb[...]
         out.print("\(past) \(ByteCount(current)) of \(ByteCount(total))")
     }
 }

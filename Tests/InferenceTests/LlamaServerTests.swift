@@ -13,6 +13,8 @@ import Testing
         var projector: FilePath?
         var context: Int?
         var base: String?
+        var adapters: [FilePath] = []
+        var parameters: [String: String] = [:]
         let expected: String
     }
 
@@ -41,12 +43,32 @@ import Testing
         Case(
             testDescription: "own base", base: #"--threads 2 --grammar "a b" --lora ''"#,
             expected: "--threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock --jinja"),
+        Case(
+            testDescription: "adapters in their order", adapters: ["/b.gguf", "/a.gguf"],
+            expected:
+                "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --lora /b.gguf --lora /a.gguf --jinja"),
+        Case(
+            testDescription: "sampling, and nothing that is no number or no option of ours",
+            parameters: [
+                "seed": "7", "temperature": "0.5", "top_k": "40", "num_predict": "-1", "min_p": "--host",
+                "top_p": "nan",
+                "model": "1", "num_gpu": "1",
+            ],
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --temp 0.5 --top-k 40 --seed 7 "
+                + "--predict -1 --jinja"),
+        Case(
+            testDescription: "a seed of -1 is the engine's own way", parameters: ["seed": "-1"],
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --jinja"),
+        Case(
+            testDescription: "embeddings are not sampled", mode: .embedding, parameters: ["temperature": "1"],
+            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --embeddings --jinja"),
     ]
 
     @Test(arguments: cases) func arguments(_ test: Case) throws {
         let load = Load(
             backend: "llama.cpp", modelID: "x", modelName: "x", mode: test.mode, weights: "/m.gguf",
-            chatTemplate: test.template, multimodalProjector: test.projector, contextSize: test.context)
+            chatTemplate: test.template, multimodalProjector: test.projector, contextSize: test.context,
+            adapters: test.adapters, parameters: test.parameters)
         let arguments = try LlamaServer.arguments(for: load, socket: "/s.sock", base: test.base)
         #expect(arguments.joined(separator: " ") == test.expected)
     }

@@ -3,6 +3,7 @@ import ModelStore
 import NIOCore
 import OCI
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct StoreTests {

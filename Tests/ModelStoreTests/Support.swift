@@ -3,6 +3,7 @@ import Core
 import ModelStore
 import NIOCore
 import OCI
+import Synchronization
 import SystemPackage
 import TestSupport
 
@@ -68,41 +69,10 @@ extension FakeRegistry {
     }
 }
 
-/// Writes GGUF heads by hand.
-struct GGUFWriter {
-    var bytes = ByteBuffer()
+/// What closures that may run anywhere have been told.
+final class Collected<Element: Sendable>: Sendable {
+    private let elements = Mutex<[Element]>([])
 
-    init(version: UInt32 = 3, tensors: UInt64 = 0, values: UInt64 = 0) {
-        bytes.writeString("GGUF")
-        number(version)
-        number(tensors)
-        number(values)
-    }
-
-    mutating func number(_ value: some FixedWidthInteger) { bytes.writeInteger(value, endianness: .little) }
-
-    mutating func text(_ text: String) {
-        number(UInt64(text.utf8.count))
-        bytes.writeString(text)
-    }
-
-    mutating func value(_ key: String, _ text: String) {
-        self.text(key)
-        number(UInt32(8))
-        self.text(text)
-    }
-
-    mutating func value(_ key: String, _ value: UInt32) {
-        text(key)
-        number(UInt32(4))
-        number(value)
-    }
-
-    mutating func tensor(_ name: String, _ dimensions: [UInt64], type: UInt32 = 0, offset: UInt64 = 0) {
-        text(name)
-        number(UInt32(dimensions.count))
-        for dimension in dimensions { number(dimension) }
-        number(type)
-        number(offset)
-    }
+    var all: [Element] { elements.withLock { $0 } }
+    func append(_ element: Element) { elements.withLock { $0.append(element) } }
 }

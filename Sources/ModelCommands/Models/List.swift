@@ -69,8 +69,7 @@ struct ModelRow: Comparable {
         let tags = (model["tags"]?.array ?? []).compactMap(\.string)
         return (tags.isEmpty ? ["<none>"] : tags.map { ModelReference.display($0) }).map { name in
             let config = model["config"] ?? .null
-            let context =
-                config["context_size"]?.int ?? config["gguf"]?["llama.context_length"]?.string.flatMap { Int($0) }
+            let context = config["context_size"]?.int ?? trainedContext(config)
             return ModelRow(
                 name: name,
                 cells: [
@@ -80,6 +79,13 @@ struct ModelRow: Comparable {
                     config["size"]?.string ?? "",
                 ])
         }
+    }
+
+    /// Tokens the model was made for, as its GGUF file says.
+    private static func trainedContext(_ config: JSON) -> Int? {
+        let gguf = config["gguf"] ?? .null
+        let architecture = gguf["general.architecture"]?.string ?? config["architecture"]?.string ?? "llama"
+        return gguf["\(architecture).context_length"]?.string.flatMap { Int($0) }
     }
 
     static func shortID(_ model: JSON) -> String {

@@ -34,6 +34,7 @@ struct Show: AsyncParsableCommand {
             guard let text = value?.string ?? value?.int.map({ String($0) }), !text.isEmpty else { continue }
             lines.append("\("\(label):".padded(to: 14)) \(text)")
         }
+        lines += customization(model["customization"] ?? .null)
         for (title, key) in [
             ("GGUF", "gguf"), ("Safetensors", "safetensors"), ("Diffusers", "diffusers"),
         ] {
@@ -43,6 +44,19 @@ struct Show: AsyncParsableCommand {
             lines += members.map { "  \($0.name): \(oneLine($0.value.string ?? $0.value.text))" }
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// What the model brings along besides its files.
+    private static func customization(_ json: JSON) -> [String] {
+        var lines: [String] = []
+        if let system = json["system"]?.string { lines.append("System:        \(oneLine(system))") }
+        for parameter in json["parameters"]?.object?.members ?? [] {
+            lines.append("Parameter:     \(parameter.name) \(oneLine(parameter.value.string ?? parameter.value.text))")
+        }
+        if let count = json["messages"]?.array?.count { lines.append("Messages:      \(count)") }
+        if let adapters = json["adapters"]?.int { lines.append("Adapters:      \(adapters)") }
+        for note in (json["notes"]?.array ?? []).compactMap(\.string) { lines.append("Note:          \(note)") }
+        return lines
     }
 
     /// Chat templates are pages long and full of line breaks.

@@ -1,0 +1,113 @@
+internal import Core
+internal import NIOCore
+internal import OCI
+
+extension ParserCheck {
+    /// Sound input, to begin with.
+    package var seeds: [[UInt8]] {
+        switch self {
+        case .gguf: [Self.ggufSeed]
+        case .safetensors: [Self.safetensorsSeed]
+        case .tar: [Self.tarSeed]
+        default: texts.map { Array($0.utf8) }
+        }
+    }
+
+    private static let digest = "sha256:" + String(repeating: "0123456789abcdef", count: 4)
+
+    private var texts: [String] {
+        switch self {
+        case .reference:
+            ["smollm2", "localhost:5000/team/x:v1@\(Self.digest)", "hf.co/Org/Repo:Q4_K_M", "[::1]:5000/a/b_c--d.e:T"]
+        case .manifest:
+            [
+                """
+                {"schemaVersion":2,"mediaType":"\(MediaType.manifest)","artifactType":"x","config":{"mediaType":\
+                "\(MediaType.modelConfig)","digest":"\(Self.digest)","size":2},"layers":[{"mediaType":\
+                "\(MediaType.gguf)","digest":"\(Self.digest)","size":9007199254740992,"annotations":{"a":"b"}}],\
+                "annotations":{"c":"d"}}
+                """
+            ]
+        case .config:
+            [
+                """
+                {"config":{"format":"gguf","quantization":"Q4_K_M","parameters":"1 B","size":"1.00MiB","architecture":\
+                "llama","gguf":{"a":"b"},"context_size":4096},"descriptor":{"created":"2026-01-02T03:04:05.67+01:00"}}
+                """,
+                """
+                {"descriptor":{"createdAt":"2026-01-02T03:04:05Z"},"modelfs":{"type":"layers","diffIds":[]},\
+                "config":{"paramSize":"8b","precision":"bf16"}}
+                """,
+                #"{"model_format":"gguf","model_family":"llama","model_type":"8.0B","file_type":"Q4_0"}"#,
+            ]
+        case .parameters:
+            [#"{"temperature":0.7,"top_k":40,"stop":["<|im_end|>","x"],"num_ctx":4096,"seed":-1,"num_gpu":1}"#]
+        case .modelfile:
+            [
+                "# x\nFROM ./x.gguf\nPARAMETER temperature 0.5\nPARAMETER stop \"a b\"\nTEMPLATE \"\"\"{{ .Prompt }}\n"
+                    + "\"\"\"\nSYSTEM You are.\nMESSAGE user \"\"\"Hi\n\"\"\"\nLICENSE x\nADAPTER ./a.gguf\n"
+            ]
+        case .json:
+            [
+                #"{"a":[1,-2.5e+3,true,null,"\u00e9\uD83D\uDE00\n"],"b":{"c":{}},"a":0}"#, "[[[[1]]]]", " \"x\" ",
+            ]
+        case .gguf, .safetensors, .tar: []
+        }
+    }
+
+    private static var ggufSeed: [UInt8] {
+        var bytes = ByteBuffer(string: "GGUF")
+        func number(_ value: some FixedWidthInteger) { bytes.writeInteger(value, endianness: .little) }
+        func text(_ text: String) {
+            number(UInt64(text.utf8.count))
+            bytes.writeString(text)
+        }
+        number(UInt32(3))
+        number(UInt64(1))
+        number(UInt64(4))
+        for (key, value) in [("general.architecture", "llama"), ("general.type", "model")] {
+            text(key)
+            number(UInt32(8))
+            text(value)
+        }
+        text("llama.context_length")
+        number(UInt32(4))
+        number(UInt32(2048))
+        text("list")
+        number(UInt32(9))
+        number(UInt32(8))
+        number(UInt64(2))
+        text("one")
+        text("two")
+        text("weight")
+        number(UInt32(2))
+        number(UInt64(32))
+        number(UInt64(2))
+        number(UInt32(8))
+        number(UInt64(0))
+        bytes.writeRepeatingByte(0, count: (32 - bytes.readableBytes % 32) % 32 + 68)
+        return Array(bytes.readableBytesView)
+    }
+
+    private static var safetensorsSeed: [UInt8] {
+        let head = """
+            {"__metadata__":{"format":"pt"},"a":{"dtype":"F16","shape":[2,4],"data_offsets":[0,16]},"b":{"dtype":"F32",\
+            "shape":[],"data_offsets":[16,20]}}
+            """
+        var bytes = ByteBuffer()
+        bytes.writeInteger(UInt64(head.utf8.count), endianness: .little)
+        bytes.writeString(head)
+        bytes.writeRepeatingByte(1, count: 20)
+        return Array(bytes.readableBytesView)
+    }
+
+    private static var tarSeed: [UInt8] {
+        var bytes = Tar.head(Tar.Entry(name: "folder/", size: 0, isDirectory: true))
+        let entry = Tar.Entry(name: "folder/" + String(repeating: "n", count: 120), size: 5, records: ["comment": "c"])
+        bytes.writeImmutableBuffer(Tar.head(entry))
+        bytes.writeString("hello")
+        bytes.writeImmutableBuffer(Tar.padding(after: 5))
+        bytes.writeImmutableBuffer(Tar.end)
+        return Array(bytes.readableBytesView)
+    }
+}
