@@ -66,15 +66,16 @@ let package = Package(
         library("OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
 
         // Model Runner.
-        library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
+        library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
+        library("ModelStore", ["Core", "Hub", "OCI", crypto, nioCore, nioPosix, system]),
         library(
             "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py")]),
         library(
             "RunnerAPI",
             [
-                "Core", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes, hummingbird,
-                logging, nioCore, nioHTTP1, serviceLifecycle, system,
+                "Core", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes,
+                hummingbird, logging, nioCore, nioHTTP1, serviceLifecycle, system,
             ]),
 
         // MCP Toolkit and Gateway.
@@ -94,8 +95,8 @@ let package = Package(
         library(
             "ModelCommands",
             [
-                "Commands", "Core", "CPlatform", "DockerEngine", "Gateway", "Inference", "MCP", "ModelStore", "OCI",
-                "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
+                "Commands", "Core", "CPlatform", "DockerEngine", "Gateway", "Hub", "Inference", "MCP", "ModelStore",
+                "OCI", "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
                 nioPosix,
                 serviceLifecycle, system,
             ]),
@@ -128,13 +129,14 @@ let package = Package(
         tests("TerminalTests", ["Terminal", "Core"]),
         tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
         tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
-        tests("ModelStoreTests", ["ModelStore", "OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("HubTests", ["Hub", "OCI", "Core", asyncHTTPClient, nioCore, system]),
+        tests("ModelStoreTests", ["ModelStore", "Hub", "OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",
             [
-                "RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird, logging,
-                nioCore,
+                "RunnerAPI", "Hub", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird,
+                logging, nioCore,
                 nioHTTP1, system,
             ]),
         tests("MCPTests", ["MCP", "Core", nioCore, system]),
@@ -152,8 +154,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Core", "DockerEngine", "Gateway", "MCP", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1, nioPosix,
-                subprocess,
+                "Core", "DockerEngine", "Gateway", "MCP", "ModelStore", "OCI", "Toolkit", asyncHTTPClient, nioCore,
+                nioHTTP1, nioPosix, subprocess,
                 system,
             ]),
     ],
