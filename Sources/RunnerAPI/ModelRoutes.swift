@@ -32,7 +32,9 @@ struct ModelRoutes: Sendable {
             return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: registry).json)
         }
         router.delete("/models/**") { request, context in
-            let name = Self.name(context.parameters.getCatchAll())
+            let parts = context.parameters.getCatchAll()
+            if parts == ["purge"] { return try purge() }
+            let name = Self.name(parts)
             return try remove(name, force: Self.flag("force", in: request))
         }
         router.post("/models/**") { request, context in
@@ -40,6 +42,7 @@ struct ModelRoutes: Sendable {
             let name = Self.name(parts.dropLast())
             switch parts.last ?? "" {
             case "create" where parts.count == 1: return try await pull(request, context)
+            case "prune" where parts.count == 1: return try prune()
             case "load" where parts.count == 1: return try await archives.load(request, context)
             case "push" where parts.count > 1: return try await push(name, request, context)
             case "tag" where parts.count > 1: return try tag(name, request)
@@ -89,6 +92,20 @@ struct ModelRoutes: Sendable {
                     case .deleted(let id): ["Deleted": .string(id.description)]
                     }
                 }))
+    }
+
+    private func purge() throws -> Response {
+        try store.purge()
+        scheduler.unloadAll()
+        return Response(status: .ok)
+    }
+
+    private func prune() throws -> Response {
+        let pruned = try store.prune()
+        return .json([
+            "deleted": .array(pruned.deleted.map { .string($0.description) }), "leftovers": .int(pruned.leftovers),
+            "reclaimed": .int(pruned.bytes),
+        ])
     }
 
     private func pull(_ request: Request, _ context: Context) async throws -> Response {
