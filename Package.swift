@@ -80,7 +80,8 @@ let package = Package(
             "OCI", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess, system]),
 
         // Model Runner.
-        library("ModelStore", ["Core", "OCI", crypto, nioCore, system]),
+        library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
+        library("ModelStore", ["Core", "Hub", "OCI", crypto, nioCore, nioPosix, system]),
         library("ParserChecks", ["Core", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
@@ -88,8 +89,8 @@ let package = Package(
         library(
             "RunnerAPI",
             [
-                "Core", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes, hummingbird,
-                logging, nioCore, nioHTTP1, serviceLifecycle, system,
+                "Core", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes,
+                hummingbird, logging, nioCore, nioHTTP1, serviceLifecycle, system,
             ]),
 
         // MCP Toolkit and Gateway.
@@ -109,8 +110,8 @@ let package = Package(
         library(
             "ModelCommands",
             [
-                "Commands", "Core", "CPlatform", "DockerEngine", "Gateway", "Inference", "MCP", "ModelStore", "OCI",
-                "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
+                "Commands", "Core", "CPlatform", "DockerEngine", "Gateway", "Hub", "Inference", "MCP", "ModelStore",
+                "OCI", "RunnerAPI", "Terminal", "Toolkit", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
                 nioPosix,
                 serviceLifecycle, system,
             ]),
@@ -143,14 +144,16 @@ let package = Package(
         tests("TerminalTests", ["Terminal", "Core"]),
         tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
         tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("HubTests", ["Hub", "OCI", "Core", asyncHTTPClient, nioCore, system]),
         tests(
-            "ModelStoreTests", ["ModelStore", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
+            "ModelStoreTests",
+            ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",
             [
-                "RunnerAPI", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird, logging,
-                nioCore,
+                "RunnerAPI", "Hub", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird,
+                logging, nioCore,
                 nioHTTP1, system,
             ]),
         tests("MCPTests", ["MCP", "Core", nioCore, system]),
@@ -169,9 +172,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "Core", "DockerEngine", "Gateway", "MCP", "OCI", "Toolkit", asyncHTTPClient, nioCore, nioHTTP1,
-                nioPosix,
-                subprocess,
+                "Core", "DockerEngine", "Gateway", "MCP", "ModelStore", "OCI", "Toolkit", asyncHTTPClient, nioCore,
+                nioHTTP1, nioPosix, subprocess,
                 system,
             ]),
     ] + fuzzing,

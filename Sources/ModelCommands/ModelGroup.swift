@@ -5,9 +5,11 @@ package struct ModelGroup: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Docker Model Runner: run models on this machine",
         subcommands: [
-            DiskFree.self, EngineGroup.self, Inspect.self, InstallRunner.self, List.self, Load.self, Logs.self,
-            Package.self, Processes.self, Pull.self, Push.self, Remove.self, Run.self, Save.self, Show.self,
-            Status.self, Tag.self, UninstallRunner.self, Unload.self, Version.self,
+            DiskFree.self, EngineGroup.self, Import.self, Inspect.self, InstallRunner.self, List.self, Load.self,
+            Logs.self,
+            Package.self, Processes.self, Prune.self, Pull.self, Purge.self, Push.self, Remove.self, Run.self,
+            Save.self,
+            Search.self, Show.self, Status.self, Tag.self, UninstallRunner.self, Unload.self, Version.self,
         ])
 
     package init() {}

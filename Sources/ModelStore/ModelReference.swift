@@ -1,4 +1,5 @@
 internal import Core
+internal import Hub
 package import OCI
 
 /// A model's name as people write it, and the one name it has in the store.
@@ -34,7 +35,7 @@ package struct ModelReference: Hashable, Sendable {
     /// Puts in what people leave out, without judging the result.
     private static func complete(_ text: String) -> String {
         let at = text.firstIndex(of: "@") ?? text.endIndex
-        let digest = text[at...]
+        var digest = text[at...]
         var name = text[..<at]
         var tag = ""
         if let colon = name.lastIndex(of: ":"), !name[colon...].contains("/") {
@@ -43,9 +44,20 @@ package struct ModelReference: Hashable, Sendable {
         }
         var lower = name.lowercased()
         if lower.hasPrefix("hf.co/") { lower = "huggingface.co/" + lower.dropFirst(6) }
+        if lower.hasPrefix("huggingface.co/") { (tag, digest) = hubTag(tag, digest) }
         if !lower.isEmpty, !lower.contains("/") { lower = "ai/" + lower }
         if tag.isEmpty, digest.isEmpty { tag = ":latest" }
         return lower + tag + digest
+    }
+
+    /// Quantisations are written in capitals, however they were typed, so that one model has one name. A revision
+    /// becomes a part of the tag: `:Q4_K_M@v1` is `:Q4_K_M-v1`.
+    private static func hubTag(_ tag: String, _ digest: Substring) -> (String, Substring) {
+        let word = tag.dropFirst()
+        let name = Quantization.canonical(String(word)) ?? (word.lowercased() == "latest" ? "latest" : String(word))
+        guard digest.count > 1, !digest.contains(":") else { return (tag.isEmpty ? "" : ":\(name)", digest) }
+        let revision = String(digest.dropFirst().map { $0 == "/" ? "-" : $0 })
+        return (["", "latest"].contains(name) ? ":\(revision)" : ":\(name)-\(revision)", "")
     }
 
     private static func trim(_ text: String) -> String {

@@ -48,7 +48,7 @@ extension ModelStore {
                 try Files.remove(bundlePath(id))
                 try manifests.remove(id)
             }
-            let needed = Set(index.entries.flatMap(\.files))
+            let needed = try Set(index.entries.flatMap(\.files)).union(leased())
             for file in files where !needed.contains(file) { try blobs.remove(file) }
         }
     }

@@ -37,7 +37,7 @@ extension ModelStore {
     /// Removes what a load that failed has stored, unless a model needs it.
     private func discard(_ added: [Digest], manifest: Digest?) throws {
         try change { index in
-            let needed = Set(index.entries.flatMap(\.files))
+            let needed = try Set(index.entries.flatMap(\.files)).union(leased())
             for blob in added where !needed.contains(blob) { try blobs.remove(blob) }
             if let manifest, index.entry(with: manifest) == nil { try manifests.remove(manifest) }
         }

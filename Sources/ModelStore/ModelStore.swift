@@ -16,6 +16,8 @@ package final class ModelStore: Sendable {
     private struct Cache {
         var stamp: Stamp?
         var index = StoreIndex()
+        /// Made of the index when somebody asks for a name.
+        var lookup: StoreLookup?
         /// Manifests and configurations never change under their digest.
         var contents: [Digest: Contents] = [:]
     }
@@ -58,7 +60,7 @@ package final class ModelStore: Sendable {
             let document: JSON = ["version": .string(Self.layoutVersion)]
             try Files.write(document.bytes, to: layout)
         }
-        sweep()
+        sweepOldDownloads()
     }
 
     private static let layoutVersion = "1.0.0"
@@ -73,9 +75,9 @@ package final class ModelStore: Sendable {
     /// - Parameter partial: whether the last part of a name is enough.
     /// - Throws: `.notFound`; `.invalidArgument` for what is no name; `.corrupted` when its files are damaged.
     package func model(named name: String, partial: Bool = true) throws -> Model {
-        let index = try index()
+        let lookup = try lookup()
         let reference = try ModelReference(parsing: name)
-        guard let entry = index.entry(for: reference) ?? (partial ? index.entry(partial: name) : nil) else {
+        guard let entry = lookup.entry(for: reference) ?? (partial ? lookup.entry(partial: name) : nil) else {
             throw Self.notFound(name)
         }
         return try model(entry)
@@ -124,11 +126,25 @@ package final class ModelStore: Sendable {
     }
 
     /// The index as it is now.
+    ///
+    /// Asking for the file's state is all it takes while nobody changes it.
     func index() throws -> StoreIndex {
-        let stamp = (try? POSIX.status(indexPath)).map { Stamp($0) }
+        let stamp = currentStamp
         let known = cache.withLock { $0.stamp == stamp ? $0.index : nil }
         return try known ?? readIndex()
     }
+
+    private func lookup() throws -> StoreLookup {
+        let stamp = currentStamp
+        let known = cache.withLock { $0.stamp == stamp ? $0.lookup : nil }
+        if let known { return known }
+        let lookup = StoreLookup(try index())
+        // Another task may have gone on to a newer index meanwhile; its ways are its own.
+        cache.withLock { if $0.index == lookup.index { $0.lookup = lookup } }
+        return lookup
+    }
+
+    private var currentStamp: Stamp? { (try? POSIX.status(indexPath)).map { Stamp($0) } }
 
     private func readIndex() throws -> StoreIndex {
         // The stamp is taken first: a change in between makes it old, and the next look reads again.
@@ -143,12 +159,13 @@ package final class ModelStore: Sendable {
         } catch let failure as Failure where failure.code != .notFound {
             throw Failure(
                 .corrupted, "cannot understand \(indexPath)", cause: failure,
-                advice: "Move it away to start with an empty list; the models' files stay")
+                advice: "Move it away and pull the models again: their files stay, and are not downloaded anew")
         }
     }
 
     private func remember(_ index: StoreIndex, _ stamp: Stamp?) {
         cache.withLock { cache in
+            if cache.index != index { cache.lookup = nil }
             cache.index = index
             cache.stamp = stamp
             let ids = Set(index.entries.map(\.id))
@@ -156,32 +173,28 @@ package final class ModelStore: Sendable {
         }
     }
 
-    private var indexPath: FilePath { root.appending("models.json") }
+    var indexPath: FilePath { root.appending("models.json") }
 
     /// Changes the index while nobody else can, in this process or another; writes it last and only if it changed.
     ///
     /// For short work only: it waits for the lock without giving its thread away.
     func change<R>(_ body: (inout StoreIndex) throws -> R) throws -> R {
-        let lock = try FileLock.acquire(root.appending(".wharf.lock"))
-        defer { withExtendedLifetime(lock) {} }
-        let before = try readIndex()
-        var index = before
-        let result = try body(&index)
-        if index != before {
-            try Files.write(index.bytes, to: indexPath)
-            remember(index, (try? POSIX.status(indexPath)).map { Stamp($0) })
+        try locked {
+            let before = try readIndex()
+            var index = before
+            let result = try body(&index)
+            if index != before {
+                try Files.write(index.bytes, to: indexPath)
+                remember(index, currentStamp)
+            }
+            return result
         }
-        return result
     }
 
-    /// Removes what downloads that died more than a week ago left behind.
-    private func sweep() {
-        let folder = blobs.folder.appending("sha256")
-        for name in (try? POSIX.list(folder)) ?? [] where name.hasSuffix(".incomplete") {
-            guard let status = try? POSIX.status(folder.appending(name)),
-                status.modified < Timestamp.now.seconds - 7 * 86400
-            else { continue }
-            try? POSIX.removeFile(folder.appending(name))
-        }
+    /// The same without a look at the index, which may be damaged.
+    func locked<R>(_ body: () throws -> R) throws -> R {
+        let lock = try FileLock.acquire(root.appending(".wharf.lock"))
+        defer { withExtendedLifetime(lock) {} }
+        return try body()
     }
 }

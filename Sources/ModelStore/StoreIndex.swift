@@ -59,7 +59,16 @@ struct StoreIndex: Hashable, Sendable {
     }
 
     /// Older stores have shorter names in them.
-    private static func normalized(_ tag: String) -> String? { try? ModelReference(parsing: tag).canonical }
+    private static func normalized(_ tag: String) -> String? {
+        isCanonical(tag) ? tag : try? ModelReference(parsing: tag).canonical
+    }
+
+    /// Whether a tag is surely written as it would be today; telling so is much cheaper than reading it.
+    static func isCanonical(_ tag: String) -> Bool {
+        guard tag.hasPrefix("docker.io/ai/") else { return false }
+        let name = tag.utf8.prefix { $0 != UInt8(ascii: ":") }
+        return name.count < tag.utf8.count && !name.contains { (65...90).contains($0) || $0 == UInt8(ascii: "@") }
+    }
 
     /// Adds a model, or refreshes what it needs.
     mutating func add(_ id: Digest, files: [Digest]) {

@@ -123,7 +123,7 @@ extension Registry {
                 return ("the proxy wants a user name and password", "Put them into HTTP_PROXY and HTTPS_PROXY")
             }
             return (isLate(error) ? "no answer in time" : error.shortDescription, nil)
-        default: return (String(String(describing: error).prefix(300)), nil)
+        default: return (String(Failure.text(of: error).prefix(300)), nil)
         }
     }
 

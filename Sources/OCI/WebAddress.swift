@@ -1,12 +1,14 @@
 /// An `http` or `https` address, as far as following a registry's answers needs one.
-struct WebAddress: Hashable, Sendable, CustomStringConvertible {
-    let isSecure: Bool
+package struct WebAddress: Hashable, Sendable, CustomStringConvertible {
+    /// Whether it is `https`.
+    package let isSecure: Bool
     /// `host[:port]`, lower case, without the port that goes without saying.
-    let authority: String
+    package let authority: String
     /// Path and query, starting with `/`.
-    let target: String
+    package let target: String
 
-    init(isSecure: Bool, authority: String, target: String) {
+    /// Parts that are known to be good.
+    package init(isSecure: Bool, authority: String, target: String) {
         self.isSecure = isSecure
         let usual = isSecure ? ":443" : ":80"
         let lower = authority.lowercased()
@@ -15,7 +17,7 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// nil for other schemes, user names in the address, and characters that no address has.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard text.utf8.count <= 8192, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
         let isSecure: Bool
         let rest: Substring
@@ -34,7 +36,7 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// A `Location` seen from here: a whole address or a path on the same host.
-    func resolving(_ location: String) -> WebAddress? {
+    package func resolving(_ location: String) -> WebAddress? {
         guard location.hasPrefix("/"), !location.hasPrefix("//") else { return WebAddress(location) }
         return WebAddress((isSecure ? "https://" : "http://") + authority + location)
     }
@@ -45,12 +47,13 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
         return WebAddress(isSecure: isSecure, authority: authority, target: prefix + path)
     }
 
-    func isSameOrigin(as other: WebAddress) -> Bool {
+    /// Whether scheme, host and port are the same: what a credential may be sent to.
+    package func isSameOrigin(as other: WebAddress) -> Bool {
         isSecure == other.isSecure && authority == other.authority
     }
 
     /// The authority without its port.
-    var host: String {
+    package var host: String {
         guard let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") else { return authority }
         return String(authority[..<colon])
     }
@@ -64,7 +67,7 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The same address with one more query parameter, whose value needs no escaping but for what is escaped here.
-    func adding(_ name: String, _ value: String) -> WebAddress {
+    package func adding(_ name: String, _ value: String) -> WebAddress {
         let separator = target.contains("?") ? "&" : "?"
         return WebAddress(
             isSecure: isSecure, authority: authority, target: target + separator + name + "=" + Self.escape(value))
@@ -80,5 +83,5 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    var description: String { (isSecure ? "https://" : "http://") + authority + target }
+    package var description: String { (isSecure ? "https://" : "http://") + authority + target }
 }

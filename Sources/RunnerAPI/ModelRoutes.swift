@@ -1,5 +1,6 @@
 internal import Core
 internal import HTTPTypes
+internal import Hub
 internal import Hummingbird
 internal import Inference
 internal import ModelStore
@@ -10,6 +11,8 @@ internal import OCI
 struct ModelRoutes: Sendable {
     let store: ModelStore
     let registry: Registry
+    /// The hub with a request's token, where it brings one.
+    let hub: @Sendable (_ token: String?) throws -> HuggingFace
     let scheduler: Scheduler
     let activity: Activity
 
@@ -25,10 +28,13 @@ struct ModelRoutes: Sendable {
             if parts.count > 1, parts.last == "export" { return try archives.export(Self.name(parts.dropLast())) }
             let name = Self.name(parts)
             guard Self.flag("remote", in: request) else { return Response.json(try store.model(named: name).json) }
+            guard !HubReference.isHub(name) else { return Response.json(try await store.remote(name, in: hub(nil))) }
             return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: registry).json)
         }
         router.delete("/models/**") { request, context in
-            let name = Self.name(context.parameters.getCatchAll())
+            let parts = context.parameters.getCatchAll()
+            if parts == ["purge"] { return try purge() }
+            let name = Self.name(parts)
             return try remove(name, force: Self.flag("force", in: request))
         }
         router.post("/models/**") { request, context in
@@ -36,6 +42,7 @@ struct ModelRoutes: Sendable {
             let name = Self.name(parts.dropLast())
             switch parts.last ?? "" {
             case "create" where parts.count == 1: return try await pull(request, context)
+            case "prune" where parts.count == 1: return try prune()
             case "load" where parts.count == 1: return try await archives.load(request, context)
             case "push" where parts.count > 1: return try await push(name, request, context)
             case "tag" where parts.count > 1: return try tag(name, request)
@@ -87,6 +94,20 @@ struct ModelRoutes: Sendable {
                 }))
     }
 
+    private func purge() throws -> Response {
+        try store.purge()
+        scheduler.unloadAll()
+        return Response(status: .ok)
+    }
+
+    private func prune() throws -> Response {
+        let pruned = try store.prune()
+        return .json([
+            "deleted": .array(pruned.deleted.map { .string($0.description) }), "leftovers": .int(pruned.leftovers),
+            "reclaimed": .int(pruned.bytes),
+        ])
+    }
+
     private func pull(_ request: Request, _ context: Context) async throws -> Response {
         let body: JSON
         do { body = try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest)) } catch is Failure {
@@ -96,12 +117,20 @@ struct ModelRoutes: Sendable {
             throw Failure(.invalidArgument, "invalid request body: from is missing")
         }
         let reference = try ModelReference(parsing: from)
+        let source =
+            HubReference.isHub(from) ? (try HubReference(parsing: from), try hub(body["bearer-token"]?.string)) : nil
         let stream = ProgressStream(mode: .pull) { report in
             let moved = Promise<Void>()
-            let model = try await store.pull(reference, from: registry) { progress in
+            let progress = { @Sendable (progress: PullProgress) in
                 moved.fulfil(.success(()))
                 try await report(progress)
             }
+            let model =
+                if let (name, hub) = source {
+                    try await store.pull(name, from: hub, progress: progress)
+                } else {
+                    try await store.pull(reference, from: registry, progress: progress)
+                }
             return moved.current != nil
                 ? "Model pulled successfully" : "Using cached model: \(ByteCount(model.size).decimal)"
         }
@@ -110,6 +139,11 @@ struct ModelRoutes: Sendable {
 
     private func push(_ name: String, _ request: Request, _ context: Context) async throws -> Response {
         let reference = try ModelReference(parsing: name)
+        guard !HubReference.isHub(name) else {
+            throw Failure(
+                .unsupported, "Hugging Face's hub takes files by git, not models by push",
+                advice: "Give the model a registry's name with docker model tag, and push that")
+        }
         _ = try store.model(named: name, partial: false)
         let stream = ProgressStream(mode: .push) { report in
             try await store.push(reference, to: registry, progress: report)

@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import Core
+package import Hub
 internal import Hummingbird
 package import Inference
 package import Logging
@@ -15,17 +16,21 @@ package struct RunnerServer: Service {
     private let configuration: Configuration
     private let store: ModelStore
     private let registry: Registry
+    private let hub: @Sendable (String?) throws -> HuggingFace
     private let backends: [any Backend]
     private let installer: EngineInstaller
     private let logger: Logger
 
+    /// - Parameter hub: Hugging Face's hub, asked with a token where one is given.
     package init(
-        configuration: Configuration, store: ModelStore, registry: Registry, backends: [any Backend],
+        configuration: Configuration, store: ModelStore, registry: Registry,
+        hub: @escaping @Sendable (_ token: String?) throws -> HuggingFace, backends: [any Backend],
         installer: EngineInstaller, logger: Logger
     ) {
         self.configuration = configuration
         self.store = store
         self.registry = registry
+        self.hub = hub
         self.backends = backends
         self.installer = installer
         self.logger = logger
@@ -101,7 +106,8 @@ package struct RunnerServer: Service {
         router.get("/") { _, _ in Response.text("Docker Model Runner is running\n") }
         let port: JSON = configuration.port.map { .int($0) } ?? .null
         router.get("/version") { _, _ in Response.json(["version": .string(version), "port": port]) }
-        ModelRoutes(store: store, registry: registry, scheduler: scheduler, activity: activity).add(to: router)
+        ModelRoutes(store: store, registry: registry, hub: hub, scheduler: scheduler, activity: activity)
+            .add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
         LogRoutes(log: configuration.log).add(to: router)
         OpenAIRoutes(store: store, relay: Relay(scheduler: scheduler, client: client, activity: activity)).add(

@@ -1,5 +1,6 @@
 import Core
 import HTTPTypes
+import Hub
 import Inference
 import ModelStore
 import NIOCore
@@ -16,6 +17,7 @@ import Testing
         return RunnerServer(
             configuration: configuration, store: bench.store,
             registry: Registry(client: bench.client, environment: paths, userAgent: "test"),
+            hub: { try HuggingFace(client: bench.client, environment: paths, userAgent: "test", token: $0) },
             backends: [LlamaServer(paths: paths)], installer: EngineInstaller(paths: paths), logger: Bench.quiet)
     }
 

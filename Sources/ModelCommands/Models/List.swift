@@ -13,14 +13,22 @@ struct List: AsyncParsableCommand {
     @Flag(help: "List the models as JSON.") var json = false
     @Flag(help: "List the models in the format of OpenAI's API.") var openai = false
     @Flag(name: .shortAndLong, help: "Only show the models' IDs.") var quiet = false
+    @Option(
+        name: .customLong("openaiurl"), help: ArgumentHelp("List the models of another server's API.", valueName: "url")
+    )
+    var openAIURL: String?
     @Argument(help: "Only this model.") var model: String?
 
     func validate() throws {
         if quiet && openai { throw ValidationError("--quiet and --openai cannot be used together") }
+        if openAIURL != nil && (openai || model != nil) {
+            throw ValidationError("--openaiurl can be used with neither --openai nor a model")
+        }
     }
 
     func run() async throws {
         let out = CommandContext.current.console.out
+        if let openAIURL { return try await ServedModels(openAIURL).list(json: json, quiet: quiet, out) }
         try await RunnerClient.with { client in
             if openai {
                 out.print(try await client.json(.GET, "/engines/v1/models").text(indent: 4))

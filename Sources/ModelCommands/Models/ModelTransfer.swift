@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Commands
 internal import Core
+internal import Hub
 internal import NIOCore
 internal import NIOHTTP1
 internal import Terminal
@@ -8,9 +9,13 @@ internal import Terminal
 /// Pulls and pushes through the runner, with its progress shown.
 enum ModelTransfer {
     static func pull(_ model: String, with client: RunnerClient, quiet: Bool = false) async throws {
-        let body: JSON = ["from": .string(model)]
+        var body = JSON.Object([("from", .string(model))])
+        // The runner may be one that was started without it.
+        if HubReference.isHub(model), let token = CommandContext.current.paths.setting("HF_TOKEN") {
+            body["bearer-token"] = .string(token)
+        }
         try await transfer(
-            "/models/create", body: body, client: client,
+            "/models/create", body: .object(body), client: client,
             board: ProgressBoard(progressOutput(quiet), verb: "Downloading", doneText: "Pull complete"), quiet: quiet)
     }
 

@@ -18,7 +18,9 @@ struct Remove: AsyncParsableCommand {
             for model in models {
                 let removals: JSON
                 do {
-                    removals = try await client.json(.DELETE, "/models/\(model.pathEncoded)?force=\(force)")
+                    // `DELETE /models/purge` is another request, which removes everything.
+                    let name = model.lowercased() == "purge" ? "ai/purge" : model
+                    removals = try await client.json(.DELETE, "/models/\(name.pathEncoded)?force=\(force)")
                 } catch let failure as Failure where failure.code == .notFound {
                     throw Failure.noSuchModel(model)
                 }

@@ -2,6 +2,7 @@ package import ArgumentParser
 internal import Commands
 internal import Core
 internal import DockerEngine
+internal import Hub
 internal import Inference
 internal import Logging
 internal import ModelStore
@@ -71,6 +72,11 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         try await Registry.with(environment: context.paths, userAgent: userAgent) { registry in
             try await RunnerServer(
                 configuration: configured, store: ModelStore(root: models), registry: registry,
+                hub: { token in
+                    try HuggingFace(
+                        client: http, environment: context.paths,
+                        userAgent: "docker-model-runner/\(WharfVersion.current)", token: token)
+                },
                 backends: [LlamaServer(paths: context.paths)],
                 installer: EngineInstaller(paths: context.paths, trampoline: context.program),
                 logger: log
