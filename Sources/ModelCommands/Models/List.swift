@@ -77,10 +77,8 @@ struct ModelRow: Comparable {
         let tags = (model["tags"]?.array ?? []).compactMap(\.string)
         return (tags.isEmpty ? ["<none>"] : tags.map { ModelReference.display($0) }).map { name in
             let config = model["config"] ?? .null
-            let architecture = config["architecture"]?.string ?? "llama"
             let context =
-                config["context_size"]?.int
-                ?? config["gguf"]?["\(architecture).context_length"]?.string.flatMap { Int($0) }
+                config["context_size"]?.int ?? config["gguf"]?["llama.context_length"]?.string.flatMap { Int($0) }
             return ModelRow(
                 name: name,
                 cells: [
