@@ -1,4 +1,5 @@
 import Core
+import ModelStore
 import NIOCore
 import Subprocess
 import SystemPackage
@@ -51,6 +52,38 @@ extension Integration {
                 #expect(!hub.requests.contains { $0.host.hasPrefix("localhost") && $0.token != nil })
                 let log = try await place.model("logs")
                 #expect(!log.out.contains("hf_secret"))
+            }
+        }
+
+        /// What another process is downloading is in nobody's index yet, and must stay all the same.
+        @Test func pruningLeavesADownloadAlone() async throws {
+            try await run { place, hub, variables in
+                let parts = [UInt8(1), 2].map { number in
+                    var file = ByteBuffer()
+                    file.writeString("GGUF")
+                    file.writeMultipleIntegers(UInt32(3), UInt64(1), UInt64(0), endianness: .little)
+                    file.writeMultipleIntegers(UInt64(1), UInt8(ascii: "t"), UInt32(1), endianness: .little)
+                    file.writeMultipleIntegers(UInt64(512), UInt32(0), UInt64(0), endianness: .little)
+                    file.writeRepeatingByte(number, count: 4096)
+                    return file
+                }
+                let digests = parts.map { String(FakeRegistry.digest($0).dropFirst(7)) }
+                hub.publish("o/split", ["x-00001-of-00002.gguf": parts[0], "x-00002-of-00002.gguf": parts[1]])
+                let promise = Promise<Void>()
+                hub.fail("/storage/\(digests[1])", with: .held(promise))
+                async let pulled = place.model("pull", "hf.co/o/split", with: variables)
+                let done = place.models.appending("blobs").appending("sha256").appending(digests[0])
+                try await eventually("the first part is there") { Files.exists(done) }
+                // Two hours later another process, this one, cleans up.
+                let later = Timestamp(seconds: Timestamp.now.seconds + 2 * 3600)
+                let pruned = try ModelStore(root: place.models).prune(now: later)
+                #expect(pruned.deleted.isEmpty && pruned.leftovers == 0 && Files.exists(done))
+                let refused = try await place.model("purge", "-f")
+                #expect(refused.status == 1 && refused.err.contains("is being downloaded"), "\(refused.text)")
+                promise.fulfil(.success(()))
+                let outcome = try await pulled
+                #expect(outcome.status == 0, "\(outcome.text)")
+                #expect(hub.requests.filter { $0.path.contains("/storage/") }.count == 2)
             }
         }
 
