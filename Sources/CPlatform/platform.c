@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CPlatform.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
@@ -40,4 +41,14 @@ int wharf_spawn_add_close_others(posix_spawn_file_actions_t *actions) {
 int wharf_terminal_columns(int descriptor) {
     struct winsize size;
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void wharf_start_writeback(int descriptor, long long offset, long long count) {
+#if defined(__linux__)
+    sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)descriptor;
+    (void)offset;
+    (void)count;
+#endif
 }

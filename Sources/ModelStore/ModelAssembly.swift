@@ -93,23 +93,13 @@ struct ModelAssembly: Sendable {
             ])
     }
 
-    /// The first part knows all about the model but how large the others are.
     private func gguf(in blobs: BlobStore) throws -> ModelConfig {
-        var config = ModelConfig()
-        var parameters: UInt64 = 0
-        var size: Int64 = 0
-        for (number, part) in parts.filter({ $0.role == .gguf }).enumerated() {
-            let head = try GGUF(reading: blobs.path(of: part.digest))
-            if number == 0 { config = ModelConfig(head, created: created, contextSize: nil) }
-            let (sum, overflow) = parameters.addingReportingOverflow(head.parameters)
-            guard !overflow else { throw Failure(.corrupted, "\(part.path) has an impossible number of parameters") }
-            parameters = sum
-            size += head.dataSize
+        let weights = parts.filter { $0.role == .gguf }
+        let heads = try weights.map { try GGUF(reading: blobs.path(of: $0.digest)) }
+        guard heads.contains(where: { $0.parameters > 0 }) else {
+            throw Failure(.corrupted, "\(weights.first?.path ?? "the model") holds no weights")
         }
-        guard parameters > 0 else { throw Failure(.corrupted, "\(parts.first?.path ?? "the model") holds no weights") }
-        config.parameters = Self.text(parameters)
-        config.size = ByteCount(size).binary
-        return config
+        return ModelConfig(heads, created: created, contextSize: nil)
     }
 
     private func safetensors(in blobs: BlobStore) throws -> ModelConfig {
@@ -118,7 +108,7 @@ struct ModelAssembly: Sendable {
         config.created = created
         config.size = ByteCount(parts.filter { $0.role == .safetensors }.reduce(0) { $0 + $1.size }).binary
         let total = elements.values.reduce(UInt64(0)) { $0 &+ UInt64($1) }
-        if total > 0 { config.parameters = Self.text(total) }
+        if total > 0 { config.parameters = ParameterCount.text(total) }
         config.quantization = elements.count == 1 ? elements.keys.first ?? "" : elements.isEmpty ? "unknown" : "mixed"
         guard let file = parts.first(where: { $0.path == "config.json" }),
             let json = try? JSON(parsing: blobs.read(file.digest))
@@ -129,14 +119,6 @@ struct ModelAssembly: Sendable {
         ]
         config.contextSize = keys.lazy.compactMap { json[$0]?.int }.first { $0 > 0 && $0 <= Int(Int32.max) }
         return config
-    }
-
-    /// `361.82M`
-    private static func text(_ parameters: UInt64) -> String {
-        let units = ["", "K", "M", "B", "T"]
-        var (value, unit) = (Double(parameters), 0)
-        while value >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
-        return unit == 0 ? String(parameters) : value.fixed(2) + units[unit]
     }
 }
 

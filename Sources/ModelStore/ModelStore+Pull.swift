@@ -22,6 +22,8 @@ extension ModelStore {
         let tag = name.reference.tag.map { "\(name.reference.name):\($0)" }
         let manifest = try await registry.resolve(name.reference)
         try Self.requireModel(manifest, name.display)
+        let lease = try lease(manifest.layers.map(\.digest) + [manifest.config.digest])
+        defer { withExtendedLifetime(lease) {} }
         // Another process may remove a blob between its check and the index; then it is fetched again.
         for _ in 0..<3 {
             if !isComplete(manifest) { try await fetch(manifest, name, registry, progress) }

@@ -20,8 +20,10 @@ extension ModelStore {
                     .conflict, "a model is being downloaded into \(root)",
                     advice: "Wait for it, or cancel it, and purge again")
             }
-            // The list goes first, so that it never names what is gone. It is not read: it may be what is damaged.
-            for name in ["models.json", "bundles", "manifests", "blobs"] + Self.ownEntries {
+            // The list is emptied first, so that it never names what is gone, and what is left if this ends early can be
+            // pruned. It is not read: it may be what is damaged.
+            try Files.write(StoreIndex().bytes, to: indexPath)
+            for name in ["bundles", "manifests", "blobs"] + Self.ownEntries {
                 try Files.remove(root.appending(name))
             }
             for name in (try? POSIX.list(root)) ?? [] where name.hasPrefix(".") && name.hasSuffix(".tmp") {

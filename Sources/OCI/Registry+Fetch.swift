@@ -16,7 +16,7 @@ extension Registry {
         }
         return try await naming("cannot read the configuration of \(reference)") {
             var bytes = ByteBuffer()
-            try await stream(manifest.config, in: reference) { chunk in bytes.writeImmutableBuffer(chunk) }
+            try await stream(manifest.config, in: reference, from: 0, { _ in }) { chunk in bytes.writeImmutableBuffer(chunk) }
             guard Digest.of(bytes, manifest.config.digest.algorithm) == manifest.config.digest else {
                 throw Failure(.corrupted, "its bytes are not those of \(manifest.config.digest)")
             }
@@ -30,16 +30,13 @@ extension Registry {
     /// - Throws: `.corrupted` for wrong bytes, of which none stay; `.notFound`, `.unauthorized`, `.unavailable`.
     package func fetchBlob(
         _ blob: Descriptor, in reference: Reference, into store: BlobStore,
-        progress: (Int64) async throws -> Void = { _ in }
+        progress: @escaping @Sendable (Int64) async throws -> Void = { _ in }
     ) async throws {
-        guard !store.contains(blob.digest, size: blob.size) else { return try await progress(blob.size) }
         try await naming("cannot download \(blob.digest) of \(reference)") {
-            var ingest = try Ingest(into: store, expecting: (blob.digest, blob.size))
-            try await stream(blob, in: reference) { chunk in
-                try ingest.write(chunk)
-                try await progress(ingest.count)
+            let source = RemoteBlob(name: "\(reference)", digest: blob.digest, size: blob.size) { offset, begin, take in
+                try await stream(blob, in: reference, from: offset, begin, take)
             }
-            try await ingest.commit()
+            try await BlobDownload(source, into: store, pause: pause).run(progress: progress)
         }
     }
 
@@ -57,18 +54,36 @@ extension Registry {
         return true
     }
 
-    /// Hands out a blob's bytes, never more than its descriptor says.
+    /// Hands out a blob's bytes from an offset on, never more than its descriptor says.
+    ///
+    /// - Parameter begin: told where they do begin: at 0 where the registry knows no ranges.
     private func stream(
-        _ blob: Descriptor, in reference: Reference, _ take: (ByteBuffer) async throws -> Void
+        _ blob: Descriptor, in reference: Reference, from offset: Int64, _ begin: (Int64) async throws -> Void,
+        _ take: (ByteBuffer) async throws -> Void
     ) async throws {
         let endpoint = try Endpoint(reference, environment: environment)
-        let response = try await exchange(
-            Exchange(.GET, endpoint.address("blobs/\(blob.digest)")), at: endpoint, for: .pull)
-        try await check(response, at: endpoint, what: "\(blob.digest)")
-        if let length = response.headers.first(name: "Content-Length"), Int64(length) != blob.size {
-            throw Failure(.corrupted, "\(endpoint.name) sends \(length.prefix(20)) bytes instead of \(blob.size)")
+        var request = Exchange(.GET, endpoint.address("blobs/\(blob.digest)"))
+        if offset > 0 { request.headers["Range"] = "bytes=\(offset)-" }
+        var response = try await exchange(request, at: endpoint, for: .pull)
+        var start = offset
+        if offset > 0, !Self.isRange(response, from: offset, size: blob.size) {
+            // It knows no ranges, or answers with another one than was asked for: all of it then.
+            if response.status != .ok {
+                await discard(response, at: endpoint)
+                request.headers["Range"] = nil
+                response = try await exchange(request, at: endpoint, for: .pull)
+            }
+            start = 0
         }
-        var count: Int64 = 0
+        try await check(response, at: endpoint, what: "\(blob.digest)")
+        guard response.status == (start > 0 ? .partialContent : .ok) else {
+            throw Failure(.corrupted, "\(endpoint.name) answers \(response.status.code) where all bytes were asked for")
+        }
+        if let length = response.headers.first(name: "Content-Length"), Int64(length) != blob.size - start {
+            throw Failure(.corrupted, "\(endpoint.name) sends \(length.prefix(20)) bytes instead of \(blob.size - start)")
+        }
+        try await begin(start)
+        var count = start
         var chunks = response.body.makeAsyncIterator()
         while true {
             let chunk: ByteBuffer?
@@ -84,7 +99,13 @@ extension Registry {
             try await take(chunk)
         }
         guard count == blob.size else {
-            throw Failure(.corrupted, "\(endpoint.name) sent \(count) of \(blob.size) bytes")
+            throw Failure(.unavailable, "\(endpoint.name) ended after \(count) of \(blob.size) bytes")
         }
+    }
+
+    /// Whether an answer is the rest that was asked for.
+    private static func isRange(_ response: HTTPClientResponse, from offset: Int64, size: Int64) -> Bool {
+        response.status == .partialContent
+            && response.headers.first(name: "Content-Range") == "bytes \(offset)-\(size - 1)/\(size)"
     }
 }

@@ -1,3 +1,4 @@
+internal import Core
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
@@ -107,6 +108,17 @@ extension FakeHub {
                 body: .init(contentLength: count) { writer in
                     try await writer.write(half)
                     throw BrokenOff()
+                })
+        case .held(let promise):
+            let half = bytes.readSlice(length: count / 2) ?? ByteBuffer()
+            let rest = bytes
+            return Response(
+                status: status, headers: headers,
+                body: .init(contentLength: count) { writer in
+                    try await writer.write(half)
+                    try await promise.value
+                    try await writer.write(rest)
+                    try await writer.finish(nil)
                 })
         default: break
         }

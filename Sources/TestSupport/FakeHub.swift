@@ -1,3 +1,4 @@
+package import Core
 internal import Crypto
 internal import HTTPTypes
 internal import Hummingbird
@@ -19,6 +20,8 @@ package final class FakeHub: Sendable {
         case foreignPage
         /// 200 with a page for people.
         case html
+        /// Sends half of the bytes, and the rest when the promise is kept.
+        case held(Promise<Void>)
     }
 
     struct File: Sendable {

@@ -138,7 +138,7 @@ import Testing
             if let index { _ = try write(index, "models.json", in: store) }
             try store.purge()
             let after = try files(store.root)
-            #expect(Set(after) == ["layout.json", "notes.txt"])
+            #expect(Set(after) == ["layout.json", "models.json", "notes.txt"])
             #expect(try store.models().isEmpty)
             #expect(try await pack(store, "x").id == model.id)
         }

@@ -16,6 +16,10 @@ short wharf_spawn_daemon_flags(void);
 /// Returns 0 or an error number.
 int wharf_spawn_add_close_others(posix_spawn_file_actions_t *actions);
 
+/// Asks the kernel to begin writing a part of a file to the disk, without waiting for it. A hint: failures are no harm,
+/// and other platforms do nothing.
+void wharf_start_writeback(int descriptor, long long offset, long long count);
+
 /// The terminal's width in columns, or 0 when `descriptor` is not a terminal.
 int wharf_terminal_columns(int descriptor);
 

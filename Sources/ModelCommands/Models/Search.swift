@@ -10,7 +10,7 @@ struct Search: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Search for models on Docker Hub and Hugging Face", usage: "docker model search [OPTIONS] [TERM]")
 
-    enum Place: String, ExpressibleByArgument {
+    enum Place: String, ExpressibleByArgument, CaseIterable {
         case all, dockerhub, docker, hub, huggingface, hf
 
         var hasDockerHub: Bool { ![.huggingface, .hf].contains(self) }
