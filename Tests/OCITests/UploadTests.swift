@@ -139,6 +139,13 @@ extension [ScriptedServer.Answer] {
         #expect(pauses == [.seconds(1)])
     }
 
+    @Test(arguments: [400, 404, 405, 411, 501])
+    func aRegistryThatTakesNoPiecesGetsAllAtOnce(_ status: Int) async throws {
+        let (script, _, pauses) = try await push { script, _ in script.fail("PATCH", with: .http(status)) }
+        #expect(script.log == ["POST", Self.pieces[0], "POST", "PUT"])
+        #expect(pauses.isEmpty)
+    }
+
     @Test func aLostUploadBeginsAnew() async throws {
         let (script, _, pauses) = try await push { script, server in
             script.state.withLock { $0.forgets = true }
