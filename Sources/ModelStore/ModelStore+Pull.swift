@@ -62,13 +62,16 @@ extension ModelStore {
     ) async throws {
         _ = try Self.tagName(name)
         let model = try model(named: source ?? name.canonical, partial: false)
-        try await eachLayer(of: model.manifest, progress) { [blobs] layer, step in
-            try await registry.pushBlob(layer, file: blobs.path(of: layer.digest), to: name.reference) {
-                try await step.moved(to: $0)
-            }
+        try await eachLayer(of: model.manifest, progress) { [self] layer, step in
+            let sources = repositories(holding: layer.digest, besides: name.reference)
+            try await registry.pushBlob(
+                layer, file: blobs.path(of: layer.digest), to: name.reference, mounting: sources
+            ) { try await step.moved(to: $0) }
         }
         let config = model.manifest.config
-        try await registry.pushBlob(config, file: blobs.path(of: config.digest), to: name.reference)
+        try await registry.pushBlob(
+            config, file: blobs.path(of: config.digest), to: name.reference,
+            mounting: repositories(holding: config.digest, besides: name.reference))
         try await registry.pushManifest(model.manifest, to: name.reference)
     }
 

@@ -9,10 +9,10 @@ internal import SystemPackage
 struct BlobUpload: Sendable {
     /// How a blob is cut up.
     struct Sizes: Sendable {
-        /// Bytes up to which a blob goes in one request, which is faster but starts anew when it breaks.
-        var whole: Int64 = 256 << 20
-        /// Bytes of one piece of a larger one.
-        var piece: Int64 = 256 << 20
+        /// Bytes up to which a blob goes in one request, and starts anew when that breaks.
+        var whole: Int64 = 64 << 20
+        /// Bytes of one piece of a larger one. As fast as one request, and no more than this is sent again.
+        var piece: Int64 = 64 << 20
     }
 
     let registry: Registry
@@ -42,14 +42,21 @@ struct BlobUpload: Sendable {
         let failure: Failure
     }
 
+    /// The registry takes no pieces, or not several.
+    private struct PiecesRefused: Error {}
+
     /// - Parameter sources: repositories of this registry that may have the blob.
     func run(mounting sources: [String]) async throws {
         guard var session = try await begin(mounting: sources) else { return try await progress(blob.size) }
         var restarts = 0
+        var isWhole = blob.size <= registry.sizes.whole
         while true {
             do {
-                if blob.size > registry.sizes.whole { try await sendPieces(&session) }
+                if !isWhole { try await sendPieces(&session) }
                 return try await finish(session)
+            } catch is PiecesRefused {
+                isWhole = true
+                session = try await start()
             } catch let lost as SessionLost {
                 guard restarts < registry.retries.delays.count else { throw lost.failure }
                 try await registry.pause(registry.retries.delays[restarts])
@@ -119,7 +126,7 @@ struct BlobUpload: Sendable {
             Exchange(
                 .PATCH, place,
                 headers: ["Content-Type": "application/octet-stream", "Content-Range": "\(start)-\(end - 1)"],
-                body: body(start..<end), timeout: nil))
+                body: body(start..<end), timeout: nil), refusals: [400, 404, 405, 411, 501])
         session.place = try self.place(response)
         session.offset = try arrived(response) ?? end
         guard (start + 1...end).contains(session.offset) else {
@@ -155,11 +162,16 @@ struct BlobUpload: Sendable {
         }
     }
 
-    private func send(_ exchange: Exchange) async throws -> HTTPClientResponse {
+    /// - Parameter refusals: answers that mean that the registry does not take pieces.
+    private func send(_ exchange: Exchange, refusals: Set<Int> = []) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do { response = try await registry.exchange(exchange, at: endpoint, for: .push) } catch let failure as Failure
             where failure.code == .unavailable || failure.code == .timedOut
         { throw Interrupted(failure: failure) }
+        if refusals.contains(Int(response.status.code)) {
+            await registry.discard(response, at: endpoint)
+            throw PiecesRefused()
+        }
         do { try await registry.check(response, at: endpoint, what: endpoint.repository) } catch let failure as Failure
             where [416, 502, 503, 504].contains(response.status.code)
         { throw Interrupted(failure: failure) }

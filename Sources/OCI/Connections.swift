@@ -1,50 +1,57 @@
 internal import AsyncHTTPClient
 internal import Core
 internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
 
 /// HTTP clients for the ways that lead out: directly, and through each proxy that the environment names.
 struct Connections: Sendable {
+    /// Who carries a request.
+    private struct Way: Hashable {
+        var proxy: ProxySettings.Proxy?
+        var isUpload: Bool
+    }
+
     private let direct: HTTPClient
     private let settings: ProxySettings?
-    private let proxied: [ProxySettings.Proxy: HTTPClient]
+    private let clients: [Way: HTTPClient]
+    /// The one that all uploads are sent on; nil where their client is somebody else's.
+    private let uploadLoop: (any EventLoop)?
     let trust: TrustedAuthorities
 
     /// One way out only.
     init(direct: HTTPClient, environment: Paths) {
         self.direct = direct
         settings = nil
-        proxied = [:]
+        clients = [:]
+        uploadLoop = nil
         trust = TrustedAuthorities(environment: environment)
     }
 
-    private init(
-        direct: HTTPClient, settings: ProxySettings, proxied: [ProxySettings.Proxy: HTTPClient], environment: Paths
-    ) {
-        self.direct = direct
+    private init(settings: ProxySettings, environment: Paths) {
         self.settings = settings
-        self.proxied = proxied
         trust = TrustedAuthorities(environment: environment)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        uploadLoop = loop
+        var clients: [Way: HTTPClient] = [:]
+        for proxy in Set([nil, settings.plain, settings.secure]) {
+            var configuration = Registry.clientConfiguration
+            configuration.proxy = proxy?.configuration
+            clients[Way(proxy: proxy, isUpload: false)] = HTTPClient(
+                eventLoopGroupProvider: .singleton, configuration: configuration)
+            clients[Way(proxy: proxy, isUpload: true)] = HTTPClient(
+                eventLoopGroupProvider: .shared(loop), configuration: configuration)
+        }
+        self.clients = clients
+        direct = clients[Way(proxy: nil, isUpload: false)] ?? .shared
     }
 
     /// Runs `body` with clients that are closed afterwards.
     static func with<R: Sendable>(environment: Paths, _ body: (Connections) async throws -> R) async throws -> R {
-        let settings = try ProxySettings(environment)
-        let configuration = Registry.clientConfiguration
-        var proxied: [ProxySettings.Proxy: HTTPClient] = [:]
-        for proxy in Set([settings.plain, settings.secure].compactMap { $0 }) {
-            var configuration = configuration
-            configuration.proxy = proxy.configuration
-            proxied[proxy] = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        }
-        let direct = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let clients = [direct] + proxied.values
+        let connections = Connections(settings: try ProxySettings(environment), environment: environment)
         let result: Result<R, any Error>
-        do {
-            let connections = Connections(
-                direct: direct, settings: settings, proxied: proxied, environment: environment)
-            result = .success(try await body(connections))
-        } catch { result = .failure(error) }
-        for client in clients { try? await client.shutdown() }
+        do { result = .success(try await body(connections)) } catch { result = .failure(error) }
+        for client in connections.clients.values { try? await client.shutdown() }
         return try result.get()
     }
 
@@ -56,9 +63,16 @@ struct Connections: Sendable {
     ) async throws -> HTTPClientResponse {
         var request = request
         if address.isSecure { request.tlsConfiguration = try trust.configuration(for: address.authority) }
-        let client = settings?.proxy(for: address).flatMap { proxied[$0] } ?? direct
+        let isUpload = request.method == .PUT || request.method == .PATCH
+        let client = clients[Way(proxy: settings?.proxy(for: address), isUpload: isUpload)] ?? direct
         return try await client.execute(request, deadline: deadline)
     }
+
+    /// Waits until what was handed over for upload is on its way or known to wait.
+    ///
+    /// The client learns only on its event loop that a connection is full. Until then it takes whatever it is given:
+    /// from a file that is in memory, tens of megabytes.
+    func settle() async throws { try await uploadLoop?.submit {}.get() }
 }
 
 extension ProxySettings.Proxy {

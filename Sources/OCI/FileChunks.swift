@@ -2,7 +2,7 @@ internal import Core
 package import NIOCore
 package import SystemPackage
 
-/// A file's bytes, or a part of them, in pieces of up to a mebibyte, read when asked for; every iteration starts anew.
+/// A file's bytes, or a part of them, in pieces of up to `chunk` bytes, read when asked for; every iteration starts anew.
 package struct FileChunks: AsyncSequence, Sendable {
     package typealias Element = ByteBuffer
 
@@ -10,7 +10,8 @@ package struct FileChunks: AsyncSequence, Sendable {
     private let range: Range<Int64>
     private let progress: @Sendable (Int64) async throws -> Void
 
-    package static let chunk = 1 << 20
+    /// Bytes of a piece: small enough that those which queue up before a slow connection are little.
+    package static let chunk = 256 << 10
 
     /// - Parameters:
     ///   - range: the bytes to give out, to the end where the file has fewer; nil gives out all of them.

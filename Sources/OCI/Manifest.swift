@@ -14,11 +14,22 @@ package struct Manifest: Hashable, Sendable {
 
     package static let maximumBytes = 4 << 20
     package static let maximumLayers = 4096
+    /// More than any layer has, its annotations counted.
+    private static let valuesPerLayer = 64
 
     /// - Throws: `.corrupted` when the bytes are no manifest; `.unsupported` for an index of several images.
     package init(parsing raw: ByteBuffer) throws {
         guard raw.readableBytes <= Self.maximumBytes else {
             throw Failure(.corrupted, "the manifest is larger than \(ByteCount(Self.maximumBytes))")
+        }
+        // Looked at before a tree is made of it, which could be twenty times as large.
+        let commas = raw.withUnsafeReadableBytes { bytes in
+            var count = 0
+            for byte in bytes where byte == UInt8(ascii: ",") { count += 1 }
+            return count
+        }
+        guard commas <= Self.maximumLayers * Self.valuesPerLayer else {
+            throw Failure(.corrupted, "the manifest has more than \(Self.maximumLayers) layers")
         }
         let json: JSON
         do { json = try JSON(parsing: raw) } catch {

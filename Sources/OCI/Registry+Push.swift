@@ -19,8 +19,10 @@ extension Registry {
         try await naming("cannot upload \(blob.digest) to \(reference)") {
             if try await blobExists(blob, in: reference, for: .push) { return try await progress(blob.size) }
             let mark = HighWater(progress)
-            let upload = BlobUpload(
-                registry: self, endpoint: endpoint, blob: blob, file: file, progress: { try await mark.reached($0) })
+            let upload = BlobUpload(registry: self, endpoint: endpoint, blob: blob, file: file) { count in
+                try await connections.settle()
+                try await mark.reached(count)
+            }
             try await upload.run(mounting: sources)
         }
     }

@@ -91,8 +91,12 @@ package struct Registry: Sendable {
                 if type.lowercased().hasPrefix("text/html") { throw Failure(.corrupted, "HTML") }
                 manifest = try Manifest(parsing: bytes)
             } catch let failure as Failure where failure.code == .corrupted {
-                // Well-formed JSON is a broken manifest; anything else is not from a registry at all.
-                if !type.lowercased().hasPrefix("text/html"), (try? JSON(parsing: bytes)) != nil { throw failure }
+                // Well-formed JSON is a broken manifest; anything else is not from a registry at all, but for what is so
+                // large that it is not worth a second look.
+                let isLarge = bytes.readableBytes > 64 << 10
+                if !type.lowercased().hasPrefix("text/html"), isLarge || (try? JSON(parsing: bytes)) != nil {
+                    throw failure
+                }
                 throw Failure(
                     .corrupted,
                     "the registry at \(endpoint.name) answered \(type.prefix(80)) instead of a manifest; "

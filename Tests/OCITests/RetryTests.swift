@@ -115,14 +115,16 @@ import Testing
 
     @Test(
         arguments: [
-            (
-                #"{"schemaVersion":2,"config":{},"layers":[\#(String(repeating: "{},", count: 1_000_000)){}]}"#,
-                "4096 layers"
-            ),
-            ("text", "answered text/plain instead of a manifest"), ("{", "answered text/plain instead of a manifest"),
-            (String(repeating: " ", count: 5 << 20), "sent more than 4.19MB"),
-        ] as [(String, String)])
-    func manifestsThatAreNone(text: String, says: String) async throws {
+            (#"{"schemaVersion":2,"config":{},"layers":[{}"#, ",{}", 1_000_000, "]}", "4096 layers"),
+            (#"{"schemaVersion":2,"config":{},"layers":[{}"#, ",{}", 5000, "]}", "4096 layers"),
+            ("text", "", 0, "", "answered text/plain instead of a manifest"),
+            ("{", "", 0, "", "answered text/plain instead of a manifest"),
+            ("", " ", 5 << 20, "", "sent more than 4.19MB"),
+        ] as [(String, String, Int, String, String)])
+    func manifestsThatAreNone(
+        start: String, repeated: String, times: Int, end: String, says: String
+    ) async throws {
+        let text = start + String(repeating: repeated, count: times) + end
         try await withScript({ _ in .http(200, [("Content-Type", "text/plain")], text) }) { server, registry, _ in
             let failure = await #expect(throws: Failure.self) { try await resolve(server, registry) }
             #expect(failure?.code == .corrupted)

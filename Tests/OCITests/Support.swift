@@ -24,7 +24,7 @@ func withRegistry(
                 fake,
                 Registry(
                     client: client, environment: Paths(environment: environment), userAgent: "wharf-tests/1",
-                    smallAnswerLimit: smallAnswerLimit))
+                    smallAnswerLimit: smallAnswerLimit, pause: Pauses().take))
         }
     }
 }

@@ -75,6 +75,12 @@ extension [ScriptedServer.Answer] {
 
 @Suite struct UploadTests {
     private static let size = 2_500_000
+    private static let bytes = {
+        // No piece of it is like another, and it is made quickly.
+        var bytes = ByteBuffer()
+        for number in 0..<UInt64(size / 8) { bytes.writeInteger(number) }
+        return bytes
+    }()
 
     /// Pushes a blob of 2.5 MB in pieces of 1 MB, or whole.
     @discardableResult
@@ -90,7 +96,7 @@ extension [ScriptedServer.Answer] {
             prepare(script, server)
             try await withTemporaryDirectory { root in
                 let store = BlobStore(root: root)
-                let bytes = ByteBuffer(bytes: (0..<Self.size).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 7) })
+                let bytes = Self.bytes
                 let digest = try store.store(bytes)
                 let blob = Descriptor(mediaType: MediaType.gguf, digest: digest, size: Int64(Self.size))
                 try await registry.pushBlob(
@@ -137,6 +143,13 @@ extension [ScriptedServer.Answer] {
         let (script, _, pauses) = try await push { script, _ in script.fail("PATCH", with: answer) }
         #expect(script.log == ["POST", Self.pieces[0], "GET"] + Self.pieces + ["PUT"])
         #expect(pauses == [.seconds(1)])
+    }
+
+    @Test(arguments: [400, 404, 405, 411, 501])
+    func aRegistryThatTakesNoPiecesGetsAllAtOnce(_ status: Int) async throws {
+        let (script, _, pauses) = try await push { script, _ in script.fail("PATCH", with: .http(status)) }
+        #expect(script.log == ["POST", Self.pieces[0], "POST", "PUT"])
+        #expect(pauses.isEmpty)
     }
 
     @Test func aLostUploadBeginsAnew() async throws {
@@ -265,9 +278,9 @@ extension [ScriptedServer.Answer] {
     @Test func chunksAreAPartOfAFile() async throws {
         try await withTemporaryDirectory { folder in
             let path = folder.appending("file")
-            let bytes = ByteBuffer(bytes: (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 >> 3) })
+            let bytes = Self.bytes
             try Files.write(bytes, to: path)
-            for range in [0..<3_000_000, 5..<6, 1_048_570..<1_048_590, 2_999_999..<3_000_000, 7..<7] as [Range<Int>] {
+            for range in [0..<Self.size, 5..<6, 262_140..<524_290, Self.size - 1..<Self.size, 7..<7] as [Range<Int>] {
                 var whole = ByteBuffer()
                 let chunks = FileChunks(path, range: Int64(range.lowerBound)..<Int64(range.upperBound))
                 for try await chunk in chunks { whole.writeImmutableBuffer(chunk) }
