@@ -2,6 +2,10 @@
 import Foundation
 import PackageDescription
 
+/// `make fuzz` builds our own targets with instrumentation, in a folder of its own.
+let isFuzzing = ProcessInfo.processInfo.environment["WHARF_FUZZ"] == "1"
+let sanitizers = ["-sanitize=fuzzer,address"]
+
 /// Every target of ours is built alike: strict, and without warnings where `CI` says so.
 let swiftSettings: [SwiftSetting] =
     [
@@ -9,6 +13,7 @@ let swiftSettings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("InternalImportsByDefault"),
     ] + (ProcessInfo.processInfo.environment["CI"] == "true" ? [.unsafeFlags(["-warnings-as-errors"])] : [])
+    + (isFuzzing ? [.unsafeFlags(sanitizers)] : [])
 
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -35,15 +40,16 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swiftSettings)
 }
 
-/// The fuzzer, built by `make fuzz` with instrumentation of its own; nobody else sees it.
-let isFuzzing = ProcessInfo.processInfo.environment["WHARF_FUZZ"] == "1"
+/// The fuzzer; nobody else sees it.
 let fuzzing: [Target] =
     isFuzzing
     ? [
         .target(name: "FuzzDriver", path: "Fuzz/Driver"),
         .executableTarget(
             name: "wharf-fuzz", dependencies: ["FuzzDriver", "ParserChecks", system], path: "Fuzz/Fuzzer",
-            swiftSettings: swiftSettings),
+            swiftSettings: swiftSettings,
+            // The usual linker cannot read the instrumentation.
+            linkerSettings: [.unsafeFlags(sanitizers + ["-use-ld=lld"])]),
     ] : []
 
 let package = Package(

@@ -46,7 +46,7 @@ struct BundlePlan {
         var files: [File] = []
         for (number, shard) in shards.enumerated() {
             let name =
-                shards.count == 1 ? "model.gguf" : "model-\(five(number + 1))-of-\(five(shards.count)).gguf"
+                shards.count == 1 ? "model.gguf" : GGUFParts.name("model", number + 1, of: shards.count)
             files.append(File(blob: shard, name: name))
         }
         for (kind, name) in [(LayerKind.projector, "model.mmproj"), (.chatTemplate, "template.jinja")] {
@@ -54,7 +54,7 @@ struct BundlePlan {
             files.append(File(blob: blob, name: name))
         }
         for (number, adapter) in layers.filter({ $0.kind == .adapter }).enumerated() {
-            files.append(File(blob: adapter, name: "adapter-\(five(number + 1)).gguf"))
+            files.append(File(blob: adapter, name: "adapter-\(GGUFParts.five(number + 1)).gguf"))
         }
         return files
     }
@@ -68,10 +68,6 @@ struct BundlePlan {
         var names = BundlePath.Names()
         for file in files { try names.take(file.name) }
         return files
-    }
-
-    private static func five(_ number: Int) -> String {
-        String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
     }
 
     func path(_ file: File, in folder: FilePath) -> FilePath { BundlePath.place(file.name, in: folder) }

@@ -179,7 +179,7 @@ import Testing
                 #expect(document["config"]?["gguf"] == original["config"]?["gguf"])
 
                 let failure = await #expect(throws: Failure.self) { try await pack(store, .init(.model("none"))) }
-                #expect(failure?.code == .notFound)
+                #expect(failure?.code == .notFound && failure?.advice == "Pull it first: docker model pull none")
             }
         }
     }

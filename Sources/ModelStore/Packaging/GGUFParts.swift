@@ -13,7 +13,7 @@ enum GGUFParts {
             return [first]
         }
         func file(_ number: Int) -> FilePath {
-            first.removingLastComponent().appending("\(stem)-\(five(number))-of-\(five(count)).gguf")
+            first.removingLastComponent().appending(Self.name(stem, number, of: count))
         }
         guard number == 1 else {
             throw Failure(
@@ -76,7 +76,12 @@ enum GGUFParts {
         return (String(decoding: bytes.dropLast(tail), as: UTF8.self), number, count)
     }
 
-    private static func five(_ number: Int) -> String {
+    /// `x-00001-of-00003.gguf`
+    static func name(_ stem: String, _ number: Int, of count: Int) -> String {
+        "\(stem)-\(five(number))-of-\(five(count)).gguf"
+    }
+
+    static func five(_ number: Int) -> String {
         String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
     }
 }

@@ -35,7 +35,10 @@ struct PackageSource {
 
     /// A stored model's parts are used where they are.
     private func model(_ name: String) throws -> PackageDraft {
-        let model = try store.model(named: name)
+        let model: Model
+        do { model = try store.model(named: name) } catch let failure as Failure where failure.code == .notFound {
+            throw Failure(.notFound, failure.message, advice: "Pull it first: docker model pull \(name)")
+        }
         let format: ArtifactFormat =
             switch (recipe.format, ArtifactFormat(model.manifest)) {
             case (.cncf, _), (nil, .modelPack): .modelPack
