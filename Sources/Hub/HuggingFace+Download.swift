@@ -16,10 +16,10 @@ extension HuggingFace {
     ) async throws -> Digest {
         do {
             guard let digest = file.sha256 else { return try await fetchSmall(file, name, commit, store) }
-            let remote = RemoteFile(name: file.path, digest: digest, size: file.size) { offset, begin, take in
+            let remote = RemoteBlob(name: file.path, digest: digest, size: file.size) { offset, begin, take in
                 try await stream(file, name, commit, from: offset, begin, take)
             }
-            try await blobDownload(remote, store, progress)
+            try await BlobDownload(remote, into: store).run(progress: progress)
             return digest
         } catch let failure as Failure {
             throw failure.during("cannot download \(file.path) of \(name)")
@@ -75,6 +75,6 @@ extension HuggingFace {
             guard count <= file.size else { throw Failure(.corrupted, "the hub sends more than \(file.size) bytes") }
             try await take(chunk)
         }
-        guard count == file.size else { throw Failure(.corrupted, "the hub sent \(count) of \(file.size) bytes") }
+        guard count == file.size else { throw Failure(.unavailable, "the hub sent \(count) of \(file.size) bytes") }
     }
 }

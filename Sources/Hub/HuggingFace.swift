@@ -1,15 +1,13 @@
-package import AsyncHTTPClient
 package import Core
 internal import NIOCore
 internal import OCI
 
 /// A client of Hugging Face's hub: which files a repository has at a revision, and their bytes.
 package struct HuggingFace: Sendable {
-    let client: HTTPClient
+    let connections: Connections
     let base: WebAddress
     let userAgent: String
     let token: String?
-    let blobDownload: BlobDownload
     let smallAnswerLimit: Duration
 
     private static let usual = "https://huggingface.co"
@@ -17,14 +15,12 @@ package struct HuggingFace: Sendable {
     /// `HF_ENDPOINT` stands in for the hub, `HF_TOKEN` is the token where no other is given.
     ///
     /// - Parameters:
-    ///   - client: best made with `Registry.clientConfiguration`; redirects are followed here, where they are checked.
-    ///   - blobDownload: how a file of known digest comes into a store.
     ///   - smallAnswerLimit: how long the body of anything but a file may take, however it trickles.
     /// - Throws: `.invalidArgument` for an endpoint or a token that can be none; `.forbidden` where a token would cross
     ///   the network unencrypted.
     package init(
-        client: HTTPClient, environment: Paths, userAgent: String, token: String? = nil,
-        blobDownload: @escaping BlobDownload = RemoteFile.download, smallAnswerLimit: Duration = .seconds(60)
+        connections: Connections, environment: Paths, userAgent: String, token: String? = nil,
+        smallAnswerLimit: Duration = .seconds(60)
     ) throws {
         var endpoint = environment.setting("HF_ENDPOINT") ?? Self.usual
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
@@ -43,11 +39,10 @@ package struct HuggingFace: Sendable {
                     advice: "Give HF_ENDPOINT an https address")
             }
         }
-        self.client = client
+        self.connections = connections
         self.base = base
         self.userAgent = userAgent
         self.token = token
-        self.blobDownload = blobDownload
         self.smallAnswerLimit = smallAnswerLimit
     }
 

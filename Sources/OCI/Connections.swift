@@ -1,11 +1,11 @@
-internal import AsyncHTTPClient
-internal import Core
-internal import NIOCore
+package import AsyncHTTPClient
+package import Core
+package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
 /// HTTP clients for the ways that lead out: directly, and through each proxy that the environment names.
-struct Connections: Sendable {
+package struct Connections: Sendable {
     /// Who carries a request.
     private struct Way: Hashable {
         var proxy: ProxySettings.Proxy?
@@ -20,7 +20,7 @@ struct Connections: Sendable {
     let trust: TrustedAuthorities
 
     /// One way out only.
-    init(direct: HTTPClient, environment: Paths) {
+    package init(direct: HTTPClient, environment: Paths) {
         self.direct = direct
         settings = nil
         clients = [:]
@@ -58,7 +58,8 @@ struct Connections: Sendable {
     /// Whether a name in an address is looked up by a proxy and not here.
     func isProxied(_ address: WebAddress) -> Bool { settings?.proxy(for: address) != nil }
 
-    func execute(
+    /// Sends a request by the way that leads to its address.
+    package func execute(
         _ request: HTTPClientRequest, to address: WebAddress, deadline: NIODeadline
     ) async throws -> HTTPClientResponse {
         var request = request

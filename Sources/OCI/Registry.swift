@@ -5,7 +5,8 @@ internal import NIOHTTP1
 
 /// A client of the OCI distribution API, for any registry a reference names.
 package struct Registry: Sendable {
-    let connections: Connections
+    /// The ways out, for other clients of the same daemon.
+    package let connections: Connections
     let environment: Paths
     let userAgent: String
     let smallAnswerLimit: Duration

@@ -21,8 +21,9 @@ import Testing
         try await FakeHub.run { fake in
             fake.publish("Org/Repo", ["a.json": Self.small, "b/weights x.gguf": Self.large])
             try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
+                let environment = Paths(environment: ["HF_ENDPOINT": fake.endpoint])
                 let hub = try HuggingFace(
-                    client: client, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
+                    connections: Connections(direct: client, environment: environment), environment: environment,
                     userAgent: "wharf-tests/1", token: token)
                 try await body(fake, hub, BlobStore(root: folder), folder)
             }
@@ -138,27 +139,19 @@ import Testing
         }
     }
 
-    @Test func readsFromAnyPlaceOn() async throws {
-        try await run { fake, _, store, _ in
-            try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
-                let hub = try HuggingFace(
-                    client: client, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
-                    userAgent: "wharf-tests/1",
-                    blobDownload: { file, store, progress in
-                        var start: Int64 = -1
-                        var bytes = ByteBuffer(repeating: 7, count: 1200)
-                        try await file.read(1200, { start = $0 }) { bytes.writeImmutableBuffer($0) }
-                        #expect(start == 1200 && bytes == Self.large && file.name == "b/weights x.gguf")
-                        try await progress(file.size)
-                        try store.store(bytes)
-                    })
-                let revision = try await hub.revision(of: reference())
-                let files = try await hub.files(of: reference(), at: revision.commit)
-                let file = try #require(files.first { $0.sha256 != nil })
-                let digest = try await hub.fetch(file, of: reference(), at: revision.commit, into: store)
-                #expect(store.contains(digest, size: 5000))
-                #expect(fake.requests.last?.range == "bytes=1200-")
-            }
+    @Test func goesOnWhereAnEarlierAttemptEnded() async throws {
+        try await run { fake, hub, store, folder in
+            let digest = Digest.sha256(of: Self.large)
+            let partial = folder.appending("blobs/sha256/\(digest.hex).incomplete")
+            try Files.makeDirectory(partial.removingLastComponent())
+            try Files.write(ByteBuffer(repeating: 7, count: 1200), to: partial)
+            let revision = try await hub.revision(of: reference())
+            let files = try await hub.files(of: reference(), at: revision.commit)
+            let file = try #require(files.first { $0.sha256 != nil })
+            #expect(try await hub.fetch(file, of: reference(), at: revision.commit, into: store) == digest)
+            #expect(store.contains(digest, size: 5000))
+            #expect(fake.requests.last?.range == "bytes=1200-")
+            #expect(!Files.exists(partial))
         }
     }
 
@@ -170,7 +163,9 @@ import Testing
     func refusesBadSettings(_ environment: [String: String]) async throws {
         try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
             let failure = #expect(throws: Failure.self) {
-                try HuggingFace(client: client, environment: Paths(environment: environment), userAgent: "x")
+                try HuggingFace(
+                    connections: Connections(direct: client, environment: Paths(environment: environment)),
+                    environment: Paths(environment: environment), userAgent: "x")
             }
             #expect(failure.map { !$0.description.contains("hf_secret") && !$0.description.contains("evil") } == true)
         }

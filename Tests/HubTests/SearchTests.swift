@@ -40,9 +40,11 @@ import Testing
                     try await body(
                         fake,
                         DockerHubSearch(
-                            client: client, environment: environment, userAgent: "t",
+                            environment: environment, userAgent: "t",
                             registry: Registry(client: client, environment: environment, userAgent: "t")),
-                        HuggingFace(client: client, environment: environment, userAgent: "t"))
+                        HuggingFace(
+                            connections: Connections(direct: client, environment: environment),
+                            environment: environment, userAgent: "t"))
                 }
             }
         }

@@ -15,8 +15,9 @@ import Testing
         try await withStore { store in
             try await FakeHub.run { fake in
                 try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
+                    let environment = Paths(environment: ["HF_ENDPOINT": fake.endpoint])
                     let hub = try HuggingFace(
-                        client: client, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
+                        connections: Connections(direct: client, environment: environment), environment: environment,
                         userAgent: "wharf-tests/1")
                     try await body(fake, hub, store)
                 }

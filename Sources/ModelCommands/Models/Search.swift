@@ -28,17 +28,16 @@ struct Search: AsyncParsableCommand {
 
     func run() async throws {
         let context = CommandContext.current
-        let (results, warnings) = try await withHTTPClient(Registry.clientConfiguration) { http in
-            let agent = "docker-model-cli/\(WharfVersion.current)"
+        let agent = "docker-model-cli/\(WharfVersion.current)"
+        let (results, warnings) = try await Registry.with(environment: context.paths, userAgent: agent) { registry in
             var sources: [ModelSearch.Source] = []
             if source.hasDockerHub {
-                let registry = Registry(client: http, environment: context.paths, userAgent: agent)
-                let hub = try DockerHubSearch(
-                    client: http, environment: context.paths, userAgent: agent, registry: registry)
+                let hub = try DockerHubSearch(environment: context.paths, userAgent: agent, registry: registry)
                 sources.append(.init(SearchResult.dockerHub, search: hub.search, describe: hub.described))
             }
             if source.hasHuggingFace {
-                let hub = try HuggingFace(client: http, environment: context.paths, userAgent: agent)
+                let hub = try HuggingFace(
+                    connections: registry.connections, environment: context.paths, userAgent: agent)
                 sources.append(.init(SearchResult.huggingFace, search: hub.search, describe: hub.described))
             }
             return try await ModelSearch(sources).run(term ?? "", limit: limit)

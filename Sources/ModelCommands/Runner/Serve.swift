@@ -74,8 +74,8 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
                 configuration: configured, store: ModelStore(root: models), registry: registry,
                 hub: { token in
                     try HuggingFace(
-                        client: http, environment: context.paths,
-                        userAgent: "docker-model-runner/\(WharfVersion.current)", token: token)
+                        connections: registry.connections, environment: context.paths, userAgent: userAgent,
+                        token: token)
                 },
                 backends: [LlamaServer(paths: context.paths)],
                 installer: EngineInstaller(paths: context.paths, trampoline: context.program),
