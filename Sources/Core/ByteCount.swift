@@ -26,8 +26,9 @@ package struct ByteCount: Sendable, Hashable, CustomStringConvertible {
 extension Double {
     /// The number with a fixed count of decimals, rounded half away from zero. Not for infinities or NaN.
     package func fixed(_ decimals: Int) -> String {
-        guard isFinite, magnitude < 1e15 else { return String(describing: self) }
         let scale = (0..<decimals).reduce(1.0) { value, _ in value * 10 }
+        // Beyond this the scaled number is no integer of 64 bits; the numbers of strangers may be any.
+        guard isFinite, magnitude < 1e15, magnitude * scale < 9e18 else { return String(describing: self) }
         let scaled = Int64((magnitude * scale).rounded())
         let whole = scaled / Int64(scale)
         let sign = self < 0 && scaled != 0 ? "-" : ""

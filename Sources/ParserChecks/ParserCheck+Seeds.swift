@@ -64,7 +64,7 @@ extension ParserCheck {
         }
         number(UInt32(3))
         number(UInt64(1))
-        number(UInt64(4))
+        number(UInt64(6))
         for (key, value) in [("general.architecture", "llama"), ("general.type", "model")] {
             text(key)
             number(UInt32(8))
@@ -79,6 +79,12 @@ extension ParserCheck {
         number(UInt64(2))
         text("one")
         text("two")
+        text("single")
+        number(UInt32(6))
+        number(Float(0.5).bitPattern)
+        text("double")
+        number(UInt32(12))
+        number(Double(-1e10).bitPattern)
         text("weight")
         number(UInt32(2))
         number(UInt64(32))

@@ -14,6 +14,15 @@ import Testing
 
     @Test(
         arguments: [
+            (0.5, 2, "0.50"), (-0.000_01, 6, "-0.000010"), (-0.001, 2, "0.00"), (999.999, 2, "1000.00"), (7, 0, "7"),
+            // What the fuzzer found: six more digits do not fit into 64 bits.
+            (9.9e14, 6, "990000000000000.0"), (-9.3e12, 6, "-9300000000000.0"), (1e300, 6, "1e+300"),
+            (.infinity, 2, "inf"), (.greatestFiniteMagnitude, 2, "1.7976931348623157e+308"),
+        ] as [(Double, Int, String)])
+    func fixedDecimals(_ value: Double, _ decimals: Int, _ text: String) { #expect(value.fixed(decimals) == text) }
+
+    @Test(
+        arguments: [
             ("1970-01-01T00:00:00Z", 0), ("2026-11-21T07:45:31Z", 1_795_247_131), ("2000-02-29T23:59:59Z", 951_868_799),
             ("2024-12-31T23:59:59.999999999+01:30", 1_735_684_199), ("1969-12-31T23:59:59Z", -1),
         ] as [(String, Int64)])

@@ -180,6 +180,26 @@ import Testing
         }
     }
 
+    /// Numbers that no engine would take must not end the daemon.
+    @Test(arguments: [1e15, 9.9e14, 1e300, .infinity, .nan, -.greatestFiniteMagnitude])
+    func survivesEveryNumber(_ number: Double) async throws {
+        var writer = GGUFWriter(values: 2)
+        writer.text("f")
+        writer.number(UInt32(6))
+        writer.number(Float(number).bitPattern)
+        writer.text("d")
+        writer.number(UInt32(12))
+        writer.number(number.bitPattern)
+        writer.bytes.writeRepeatingByte(0, count: 64)
+        try await withTemporaryDirectory { root in
+            let path = root.appending("x.gguf")
+            try Files.write(writer.bytes, to: path)
+            let file = try GGUF(reading: path)
+            #expect(file.metadata["d"].flatMap { Double($0) }.map { $0 == number || number.isNaN } == true)
+            #expect(file.metadata["f"]?.isEmpty == false)
+        }
+    }
+
     @Test func aFolderIsNoFile() {
         let failure = #expect(throws: Failure.self) { try GGUF(reading: "/") }
         #expect(failure?.code == .invalidArgument)
