@@ -1,6 +1,6 @@
 package import Core
 internal import NIOCore
-internal import OCI
+package import OCI
 
 /// A client of Hugging Face's hub: which files a repository has at a revision, and their bytes.
 package struct HuggingFace: Sendable {

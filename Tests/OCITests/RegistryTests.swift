@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Core
 import NIOCore
 import OCI
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -18,9 +19,11 @@ import Testing
             #expect(try await registry.config(of: manifest, in: reference).readableBytes == 28)
             try await withTemporaryDirectory { root in
                 let store = BlobStore(root: root)
-                var last: Int64 = 0
-                try await registry.fetchBlob(manifest.layers[0], in: reference, into: store) { last = $0 }
-                #expect(last == 300_000)
+                let last = Mutex<Int64>(0)
+                try await registry.fetchBlob(manifest.layers[0], in: reference, into: store) { count in
+                    last.withLock { $0 = count }
+                }
+                #expect(last.withLock { $0 } == 300_000)
                 #expect(try store.read(manifest.layers[0].digest) == layer)
                 fake.forgetRequests()
                 try await registry.fetchBlob(manifest.layers[0], in: reference, into: store)
