@@ -58,6 +58,11 @@ package struct Connections: Sendable {
     /// Whether a name in an address is looked up by a proxy and not here.
     func isProxied(_ address: WebAddress) -> Bool { settings?.proxy(for: address) != nil }
 
+    /// For messages: ` through the proxy HOST:PORT`, or nothing.
+    func detour(to address: WebAddress) -> String {
+        settings?.proxy(for: address).map { " through the proxy \($0.host):\($0.port)" } ?? ""
+    }
+
     /// Sends a request by the way that leads to its address.
     package func execute(
         _ request: HTTPClientRequest, to address: WebAddress, deadline: NIODeadline

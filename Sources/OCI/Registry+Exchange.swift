@@ -32,6 +32,8 @@ struct Exchange: Sendable {
 struct Unreachable: Error {
     let cause: any Error
     let authority: String
+    /// The proxy on the way, as a message has it.
+    let detour: String
 }
 
 extension Registry {
@@ -62,7 +64,8 @@ extension Registry {
                 let wait = retries.delay(
                     after: attempt, isTransient: isTransient, isLate: Self.isLate(failure.cause))
                 guard exchange.isRead, let wait else {
-                    throw Self.unreachable(failure.cause, "cannot reach the registry at \(failure.authority)")
+                    throw Self.unreachable(
+                        failure.cause, "cannot reach the registry at \(failure.authority)\(failure.detour)")
                 }
                 delay = wait
             }
@@ -161,7 +164,9 @@ extension Registry {
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw Unreachable(cause: error, authority: exchange.address.authority)
+            let address = exchange.address
+            throw Unreachable(
+                cause: error, authority: address.authority, detour: connections.detour(to: address))
         }
         history.noteAnswer(exchange.address.authority)
         return response

@@ -74,4 +74,18 @@ import Testing
             }
         }
     }
+
+    @Test func oneThatIsNotThereIsNamed() async throws {
+        let port = try await ScriptedServer.run { $0.port }
+        let paths = Paths(environment: ["HTTPS_PROXY": "http://127.0.0.1:\(port)", "HOME": "/nonexistent"])
+        try await Registry.with(environment: paths, userAgent: "wharf-tests/1") { registry in
+            let failure = await #expect(throws: Failure.self) {
+                try await registry.resolve(Reference(parsing: "registry.invalid/ai/x"))
+            }
+            #expect(failure?.code == .unavailable)
+            let says =
+                "cannot reach the registry at registry.invalid through the proxy 127.0.0.1:\(port): Connection refused"
+            #expect(failure?.description.contains(says) == true, "\(String(describing: failure))")
+        }
+    }
 }
