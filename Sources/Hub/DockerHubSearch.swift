@@ -1,4 +1,4 @@
-package import AsyncHTTPClient
+internal import AsyncHTTPClient
 package import Core
 internal import NIOCore
 internal import NIOHTTP1
@@ -6,7 +6,7 @@ package import OCI
 
 /// Looks for models among those of Docker Hub's `ai` organisation.
 package struct DockerHubSearch: Sendable {
-    private let client: HTTPClient
+    private let transport: HubTransport
     private let base: WebAddress
     private let userAgent: String
     private let registry: Registry
@@ -20,7 +20,9 @@ package struct DockerHubSearch: Sendable {
     ///
     /// - Parameter registry: asked for what is in a model.
     /// - Throws: `.invalidArgument` for an endpoint that is no address.
-    package init(client: HTTPClient, environment: Paths, userAgent: String, registry: Registry) throws {
+    package init(
+        transport: @escaping HubTransport, environment: Paths, userAgent: String, registry: Registry
+    ) throws {
         guard let base = WebAddress(environment.setting("DOCKER_HUB_ENDPOINT") ?? "https://hub.docker.com"),
             base.target == "/"
         else {
@@ -28,7 +30,7 @@ package struct DockerHubSearch: Sendable {
                 .invalidArgument, "DOCKER_HUB_ENDPOINT is no address",
                 advice: "Write it as https://HOST, without a path")
         }
-        self.client = client
+        self.transport = transport
         self.base = base
         self.userAgent = userAgent
         self.registry = registry
@@ -73,7 +75,7 @@ package struct DockerHubSearch: Sendable {
         var request = HTTPClientRequest(url: address.description)
         request.headers.add(name: "User-Agent", value: userAgent)
         do {
-            let response = try await client.execute(request, timeout: .seconds(60))
+            let response = try await transport(request, address, .now() + .seconds(60))
             let bytes = try await withDeadline(.seconds(60), "\(base.authority) has not ended its answer in 60 s") {
                 try await response.body.collect(upTo: Self.maximumAnswer)
             }

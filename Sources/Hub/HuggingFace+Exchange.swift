@@ -79,11 +79,11 @@ extension HuggingFace {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         do {
             let deadline = NIODeadline.now() + .seconds(60)
-            do { return try await client.execute(request, deadline: deadline) } catch let error as HTTPClientError
+            do { return try await transport(request, address, deadline) } catch let error as HTTPClientError
                 where error == .remoteConnectionClosed
             {
                 // An idle connection may be closed in the moment it is taken for this.
-                return try await client.execute(request, deadline: deadline)
+                return try await transport(request, address, deadline)
             }
         } catch {
             throw Self.unreachable(error, "cannot reach \(address.authority)")

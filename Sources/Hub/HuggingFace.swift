@@ -1,11 +1,10 @@
-package import AsyncHTTPClient
 package import Core
 internal import NIOCore
 internal import OCI
 
 /// A client of Hugging Face's hub: which files a repository has at a revision, and their bytes.
 package struct HuggingFace: Sendable {
-    let client: HTTPClient
+    let transport: HubTransport
     let base: WebAddress
     let userAgent: String
     let token: String?
@@ -17,13 +16,13 @@ package struct HuggingFace: Sendable {
     /// `HF_ENDPOINT` stands in for the hub, `HF_TOKEN` is the token where no other is given.
     ///
     /// - Parameters:
-    ///   - client: best made with `Registry.clientConfiguration`; redirects are followed here, where they are checked.
+    ///   - transport: follows no redirects; that is done here, where they are checked.
     ///   - blobDownload: how a file of known digest comes into a store.
     ///   - smallAnswerLimit: how long the body of anything but a file may take, however it trickles.
     /// - Throws: `.invalidArgument` for an endpoint or a token that can be none; `.forbidden` where a token would cross
     ///   the network unencrypted.
     package init(
-        client: HTTPClient, environment: Paths, userAgent: String, token: String? = nil,
+        transport: @escaping HubTransport, environment: Paths, userAgent: String, token: String? = nil,
         blobDownload: @escaping BlobDownload = RemoteFile.download, smallAnswerLimit: Duration = .seconds(60)
     ) throws {
         var endpoint = environment.setting("HF_ENDPOINT") ?? Self.usual
@@ -43,7 +42,7 @@ package struct HuggingFace: Sendable {
                     advice: "Give HF_ENDPOINT an https address")
             }
         }
-        self.client = client
+        self.transport = transport
         self.base = base
         self.userAgent = userAgent
         self.token = token

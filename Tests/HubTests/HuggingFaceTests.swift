@@ -22,7 +22,7 @@ import Testing
             fake.publish("Org/Repo", ["a.json": Self.small, "b/weights x.gguf": Self.large])
             try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
                 let hub = try HuggingFace(
-                    client: client, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
+                    transport: client.hubTransport, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
                     userAgent: "wharf-tests/1", token: token)
                 try await body(fake, hub, BlobStore(root: folder), folder)
             }
@@ -142,7 +142,7 @@ import Testing
         try await run { fake, _, store, _ in
             try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
                 let hub = try HuggingFace(
-                    client: client, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
+                    transport: client.hubTransport, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
                     userAgent: "wharf-tests/1",
                     blobDownload: { file, store, progress in
                         var start: Int64 = -1
@@ -170,7 +170,8 @@ import Testing
     func refusesBadSettings(_ environment: [String: String]) async throws {
         try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
             let failure = #expect(throws: Failure.self) {
-                try HuggingFace(client: client, environment: Paths(environment: environment), userAgent: "x")
+                try HuggingFace(
+                    transport: client.hubTransport, environment: Paths(environment: environment), userAgent: "x")
             }
             #expect(failure.map { !$0.description.contains("hf_secret") && !$0.description.contains("evil") } == true)
         }

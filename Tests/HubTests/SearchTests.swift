@@ -40,9 +40,9 @@ import Testing
                     try await body(
                         fake,
                         DockerHubSearch(
-                            client: client, environment: environment, userAgent: "t",
+                            transport: client.hubTransport, environment: environment, userAgent: "t",
                             registry: Registry(client: client, environment: environment, userAgent: "t")),
-                        HuggingFace(client: client, environment: environment, userAgent: "t"))
+                        HuggingFace(transport: client.hubTransport, environment: environment, userAgent: "t"))
                 }
             }
         }

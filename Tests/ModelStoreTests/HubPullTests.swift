@@ -16,7 +16,7 @@ import Testing
             try await FakeHub.run { fake in
                 try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
                     let hub = try HuggingFace(
-                        client: client, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
+                        transport: client.hubTransport, environment: Paths(environment: ["HF_ENDPOINT": fake.endpoint]),
                         userAgent: "wharf-tests/1")
                     try await body(fake, hub, store)
                 }

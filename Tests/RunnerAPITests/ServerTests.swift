@@ -17,7 +17,9 @@ import Testing
         return RunnerServer(
             configuration: configuration, store: bench.store,
             registry: Registry(client: bench.client, environment: paths, userAgent: "test"),
-            hub: { try HuggingFace(client: bench.client, environment: paths, userAgent: "test", token: $0) },
+            hub: {
+                try HuggingFace(transport: bench.client.hubTransport, environment: paths, userAgent: "test", token: $0)
+            },
             backends: [LlamaServer(paths: paths)], installer: EngineInstaller(paths: paths), logger: Bench.quiet)
     }
 

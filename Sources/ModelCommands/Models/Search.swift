@@ -34,11 +34,11 @@ struct Search: AsyncParsableCommand {
             if source.hasDockerHub {
                 let registry = Registry(client: http, environment: context.paths, userAgent: agent)
                 let hub = try DockerHubSearch(
-                    client: http, environment: context.paths, userAgent: agent, registry: registry)
+                    transport: http.hubTransport, environment: context.paths, userAgent: agent, registry: registry)
                 sources.append(.init(SearchResult.dockerHub, search: hub.search, describe: hub.described))
             }
             if source.hasHuggingFace {
-                let hub = try HuggingFace(client: http, environment: context.paths, userAgent: agent)
+                let hub = try HuggingFace(transport: http.hubTransport, environment: context.paths, userAgent: agent)
                 sources.append(.init(SearchResult.huggingFace, search: hub.search, describe: hub.described))
             }
             return try await ModelSearch(sources).run(term ?? "", limit: limit)

@@ -75,7 +75,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
                 configuration: configured, store: ModelStore(root: models), registry: registry,
                 hub: { token in
                     try HuggingFace(
-                        client: http, environment: context.paths,
+                        transport: http.hubTransport, environment: context.paths,
                         userAgent: "docker-model-runner/\(WharfVersion.current)", token: token)
                 },
                 backends: [LlamaServer(paths: context.paths)],
