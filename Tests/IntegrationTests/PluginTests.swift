@@ -95,7 +95,7 @@ extension Integration {
         @Test func dockerAndBashCompleteOurCommands() async throws {
             try await withPlugins { place, docker in
                 let asked = try await docker(["__complete", "model", "pu"])
-                #expect(asked.lines.map { $0.prefix(5) } == ["pull\t", "push\t", ":4"], "\(asked.text)")
+                #expect(asked.lines.map { $0.prefix(5) } == ["pull\t", "purge", "push\t", ":4"], "\(asked.text)")
                 #expect(asked.err.contains("ShellCompDirectiveNoFileComp"))
                 let servers = try await docker(["__complete", "mcp", "gateway", "run", "--servers", "demo"])
                 #expect(servers.out.hasPrefix("demo-tools\t"), "\(servers.text)")
