@@ -19,7 +19,7 @@ extension HuggingFace {
             let remote = RemoteBlob(name: file.path, digest: digest, size: file.size) { offset, begin, take in
                 try await stream(file, name, commit, from: offset, begin, take)
             }
-            try await BlobDownload(remote, into: store).run(progress: progress)
+            try await BlobDownload(remote, into: store, pause: pause).run(progress: progress)
             return digest
         } catch let failure as Failure {
             throw failure.during("cannot download \(file.path) of \(name)")

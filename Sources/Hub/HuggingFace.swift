@@ -9,6 +9,8 @@ package struct HuggingFace: Sendable {
     let userAgent: String
     let token: String?
     let smallAnswerLimit: Duration
+    /// Waits between attempts at a file.
+    let pause: @Sendable (Duration) async throws -> Void
 
     private static let usual = "https://huggingface.co"
 
@@ -20,7 +22,8 @@ package struct HuggingFace: Sendable {
     ///   the network unencrypted.
     package init(
         connections: Connections, environment: Paths, userAgent: String, token: String? = nil,
-        smallAnswerLimit: Duration = .seconds(60)
+        smallAnswerLimit: Duration = .seconds(60),
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) throws {
         var endpoint = environment.setting("HF_ENDPOINT") ?? Self.usual
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
@@ -44,6 +47,7 @@ package struct HuggingFace: Sendable {
         self.userAgent = userAgent
         self.token = token
         self.smallAnswerLimit = smallAnswerLimit
+        self.pause = pause
     }
 
     /// A revision, resolved: from here on everything is asked for by its commit, whatever becomes of the branch.

@@ -30,9 +30,11 @@ package struct BlobDownload: Sendable {
         guard let partial = try await take(shown) else { return try await shown.tell(source.size) }
         do {
             try await fill(partial, shown)
-        } catch let failure as Failure where [.corrupted, .resourceExhausted].contains(failure.code) {
-            partial.remove()
-            throw failure
+        } catch {
+            // What cannot be gone on with; a full disk has better uses for it.
+            let isUseless = [.corrupted, .resourceExhausted].contains((error as? Failure)?.code)
+            if isUseless || partial.count == 0 { partial.remove() }
+            throw error
         }
     }
 

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// A registry in this process, on loopback, that can be told to misbehave.
 package final class FakeRegistry: Sendable {
-    package enum Fault: Sendable {
+    package enum Fault: Sendable, Equatable {
         case status(Int)
         /// 200 with a page for people.
         case html

@@ -24,7 +24,7 @@ import Testing
                 let environment = Paths(environment: ["HF_ENDPOINT": fake.endpoint])
                 let hub = try HuggingFace(
                     connections: Connections(direct: client, environment: environment), environment: environment,
-                    userAgent: "wharf-tests/1", token: token)
+                    userAgent: "wharf-tests/1", token: token, pause: { _ in })
                 try await body(fake, hub, BlobStore(root: folder), folder)
             }
         }
@@ -135,7 +135,10 @@ import Testing
                 #expect(failure?.code == code, "\(failure?.description ?? "")")
                 fake.fail("/resolve/", with: nil)
             }
-            #expect(try POSIX.list(folder.appending("blobs/sha256")).isEmpty)
+            var left = try POSIX.list(folder.appending("blobs/sha256"))
+            // What came before a connection broke is for the next attempt.
+            if case .truncated = fault { left.removeAll { $0.hasSuffix(".incomplete") } }
+            #expect(left.isEmpty)
         }
     }
 

@@ -18,7 +18,7 @@ import Testing
                     let environment = Paths(environment: ["HF_ENDPOINT": fake.endpoint])
                     let hub = try HuggingFace(
                         connections: Connections(direct: client, environment: environment), environment: environment,
-                        userAgent: "wharf-tests/1")
+                        userAgent: "wharf-tests/1", pause: { _ in })
                     try await body(fake, hub, store)
                 }
             }
