@@ -11,7 +11,7 @@ import Testing
     @Test func whatIsThere() async throws {
         try await Bench.run { bench in
             #expect(try await bench.get("/").text == "Docker Model Runner is running\n")
-            #expect(try await bench.get("/version").json == ["version": "1.2.3", "port": nil])
+            #expect(try await bench.get("/version").json["version"] == "1.2.3")
             #expect(try await bench.get("/engines/status").json == ["llama.cpp": "Running: llama.cpp fake (1)"])
             let models = try await bench.get("/models").json.array ?? []
             #expect(models.map { $0["tags"] } == [["docker.io/ai/pebble:latest"]])
