@@ -8,6 +8,7 @@ internal import Terminal
 /// Pulls and pushes through the runner, with its progress shown.
 enum ModelTransfer {
     static func pull(_ model: String, with client: RunnerClient, quiet: Bool = false) async throws {
+        try ModelNames.check(model)
         let body: JSON = ["from": .string(model)]
         try await transfer(
             "/models/create", body: body, client: client,
@@ -15,6 +16,7 @@ enum ModelTransfer {
     }
 
     static func push(_ model: String, with client: RunnerClient) async throws {
+        try ModelNames.check(model)
         try await transfer(
             "/models/\(model.pathEncoded)/push", body: [:], client: client,
             board: ProgressBoard(progressOutput(false), verb: "Uploading", doneText: "Push complete"), quiet: false)
