@@ -6,8 +6,9 @@ package struct ModelGroup: AsyncParsableCommand {
         commandName: "model", abstract: "Docker Model Runner: run models on this machine",
         subcommands: [
             DiskFree.self, EngineGroup.self, Inspect.self, InstallRunner.self, List.self, Load.self, Logs.self,
-            Package.self, Processes.self, Pull.self, Push.self, Remove.self, Run.self, Save.self, Show.self,
-            Status.self, Tag.self, UninstallRunner.self, Unload.self, Version.self,
+            Package.self, Processes.self, Pull.self, Push.self, Remove.self, RestartRunner.self, Run.self, Save.self,
+            Show.self, StartRunner.self, Status.self, StopRunner.self, Tag.self, UninstallRunner.self, Unload.self,
+            Version.self,
         ])
 
     package init() {}

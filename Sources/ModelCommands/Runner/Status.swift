@@ -38,7 +38,7 @@ struct Status: AsyncParsableCommand {
 
     private func report(running: Bool, backends: JSON, paths: Paths) throws -> JSON {
         let port = try RunnerEndpoint.portNumber(paths)
-        let named = RunnerEndpoint.named(paths).map { "\($0.base)/v1/" }
+        let named = try RunnerEndpoint.named(paths).map { "\($0.base)/v1/" }
         return [
             "running": .bool(running), "backends": backends,
             "kind": .string(named == nil ? "Docker Engine" : "Docker Engine (Manual Install)"),
@@ -74,7 +74,8 @@ struct Version: AsyncParsableCommand {
                 let client = RunnerClient(http: http, endpoint: endpoint)
                 server = (try? await client.json(.GET, "/version")["version"]?.string) ?? server
             }
-            let kind = RunnerEndpoint.named(context.paths) == nil ? "Docker Engine" : "Docker Engine (Manual Install)"
+            let named = try RunnerEndpoint.named(context.paths)
+            let kind = named == nil ? "Docker Engine" : "Docker Engine (Manual Install)"
             context.console.out.print(
                 """
                 Client:
