@@ -31,6 +31,7 @@ fmt: ## formats the Swift code
 	@swift format --in-place --parallel --recursive $(SOURCES)
 
 check: ## formatting and syntax, without building
+	@scripts/bootstrap build
 	@swift format lint --strict --parallel --recursive $(SOURCES)
 	@scripts/check
 

@@ -96,7 +96,7 @@ let package = Package(
             "RunnerAPI",
             [
                 "Core", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes,
-                hummingbird, logging, nioCore, nioHTTP1, serviceLifecycle, system,
+                hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, system,
             ]),
 
         // MCP Toolkit and Gateway.
@@ -147,7 +147,7 @@ let package = Package(
                 serviceLifecycle, subprocess, system,
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),
-        tests("TerminalTests", ["Terminal", "Core"]),
+        tests("TerminalTests", ["Terminal", "Core", system]),
         tests("DockerEngineTests", ["DockerEngine", "Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, system]),
         tests("OCITests", ["OCI", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("HubTests", ["Hub", "OCI", "Core", asyncHTTPClient, nioCore, system]),
@@ -172,8 +172,8 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "Commands", "ModelCommands", "MCPCommands", "MCPHTTP", "DockerEngine", "Terminal", "Core",
-                argumentParser, nioCore,
+                "Commands", "ModelCommands", "MCPCommands", "MCPHTTP", "DockerEngine", "Gateway", "MCP", "Terminal",
+                "Toolkit", "Core", argumentParser, nioCore, system,
             ]),
         tests(
             "IntegrationTests",

@@ -6,6 +6,7 @@ if [ -n "${PREFIX:-}" ]; then
     program=$PREFIX/bin/wharf
     plugins=$PREFIX/lib/docker/cli-plugins
 else
+    [ -n "${HOME:-}" ] || fail "HOME is not set; set it, or say where with PREFIX=DIR"
     program=$HOME/.local/bin/wharf
     plugins=${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins
 fi

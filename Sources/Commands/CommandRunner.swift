@@ -1,5 +1,6 @@
 package import ArgumentParser
 package import Core
+internal import SystemPackage
 internal import Terminal
 
 /// Parses and runs a command line the way docker's plugins do: messages bare on stderr, docker's exit codes.
@@ -10,6 +11,23 @@ package enum CommandRunner {
     /// - Returns: the exit code.
     package static func run(
         _ root: any ParsableCommand.Type, _ arguments: [String], interruption: Interruption? = nil
+    ) async -> Int32 {
+        concluded(await ended(root, arguments, interruption))
+    }
+
+    /// The exit code of a program that has printed all it has to say.
+    ///
+    /// A reader that has gone (`| head`) has what it wanted. Output that is lost in any other way, on a full disk for
+    /// example, must not look like success.
+    package static func concluded(_ code: Int32) -> Int32 {
+        let console = CommandContext.current.console
+        guard let loss = console.out.loss, loss != .brokenPipe else { return code }
+        console.err.print("cannot write stdout: \(loss)")
+        return code == 0 ? 1 : code
+    }
+
+    private static func ended(
+        _ root: any ParsableCommand.Type, _ arguments: [String], _ interruption: Interruption?
     ) async -> Int32 {
         let arguments = spelled(root, arguments)
         let type: any ParsableCommand.Type
@@ -47,7 +65,7 @@ package enum CommandRunner {
             let lines = completion.lines(withDescriptions: withDescriptions)
             console.out.print(lines.joined(separator: "\n").printable)
             console.err.print(completion.remark)
-            return 0
+            return concluded(0)
         } catch {
             console.err.print(Failure.text(of: error).printable)
             return 1
@@ -83,6 +101,7 @@ package enum CommandRunner {
         case .failure(let failure as Failure):
             err.print(failure.description.printable)
             return exitCode(failure)
+        case .failure(is OutputLost): return 0
         case .failure(is CancellationError): return 130
         case .failure(let error as ValidationError): return unparsed(error, root, arguments)
         case .failure(let error):

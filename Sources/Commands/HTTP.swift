@@ -1,4 +1,5 @@
 package import AsyncHTTPClient
+internal import Core
 internal import NIOCore
 
 /// Runs `body` with an HTTP client that is closed afterwards.
@@ -25,5 +26,22 @@ extension HTTPClient.Configuration {
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
         return configuration
+    }
+}
+
+extension HTTPClientError {
+    /// A transport's error as one that a person can read; others stay as they are.
+    package static func readable(_ error: any Error) -> any Error {
+        guard let error = error as? HTTPClientError else {
+            // The type belongs to a library that is not linked by name.
+            return String(reflecting: type(of: error)).hasPrefix("NIOSSL.")
+                ? Failure(.unavailable, "no TLS connection, it may speak plain HTTP") : error
+        }
+        switch error {
+        case .connectTimeout: return Failure(.timedOut, "no connection in time")
+        case .deadlineExceeded, .readTimeout, .writeTimeout: return Failure(.timedOut, "no answer in time")
+        case .remoteConnectionClosed: return Failure(.unavailable, "the connection was closed")
+        default: return Failure(.unavailable, error.shortDescription)
+        }
     }
 }

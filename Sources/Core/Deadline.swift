@@ -16,6 +16,16 @@ package func withDeadline<R: Sendable>(
     }
 }
 
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    package var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+
+    /// For a person: `12 ms`, `2.50 seconds`.
+    package var text: String {
+        milliseconds < 1000 ? "\(milliseconds) ms" : "\((Double(milliseconds) / 1000).fixed(2)) seconds"
+    }
+}
+
 /// Runs `body` to its end also where the surrounding task is cancelled: for putting away what must not be left behind.
 package func shielded<R: Sendable>(_ body: @escaping @Sendable () async -> R) async -> R {
     await Task { await body() }.value

@@ -22,5 +22,11 @@ package struct FileLock: ~Copyable, Sendable {
         }
     }
 
+    /// Says in the file who holds the lock, in place of what an earlier holder has said.
+    package borrowing func note(_ text: String) throws {
+        try POSIX.truncate(descriptor, to: 0)
+        try descriptor.writeAll(toAbsoluteOffset: 0, text.utf8)
+    }
+
     deinit { try? descriptor.close() }
 }

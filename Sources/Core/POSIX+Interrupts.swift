@@ -28,6 +28,15 @@ extension POSIX {
         return poll(&entry, 1, 0) != 0
     }
 
+    /// Waits until something can be written, or the descriptor has failed.
+    package static func waitUntilWritable(_ descriptor: FileDescriptor) {
+        var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLOUT), revents: 0)
+        while poll(&entry, 1, -1) < 0, errno == EINTR {}
+    }
+
+    /// A write to a pipe that nobody reads fails from now on, instead of ending the process.
+    package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
     #if os(Linux)
         /// Connects to a Unix socket that has a name instead of a file.
         ///

@@ -10,14 +10,6 @@ package import SystemPackage
 #endif
 
 extension POSIX {
-    /// Bytes that files in a folder may still take, for whoever is not root.
-    package static func availableSpace(_ path: FilePath) throws -> Int64 {
-        var info = statvfs()
-        guard path.withPlatformString({ statvfs($0, &info) }) == 0 else { throw Errno(rawValue: errno) }
-        let (bytes, overflow) = UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize))
-        return overflow ? .max : Int64(clamping: bytes)
-    }
-
     /// Begins to write a part of a file to the disk, so that synchronising it later has little left to do.
     package static func startWriting(_ descriptor: FileDescriptor, from offset: Int64, count: Int64) {
         wharf_start_writeback(descriptor.rawValue, offset, count)

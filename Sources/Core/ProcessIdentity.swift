@@ -40,6 +40,9 @@ package struct ProcessIdentity: Sendable, Hashable, CustomStringConvertible {
         return Self.startTime(of: number) != start
     }
 
+    /// Whether it is a process of this place that lives.
+    package var isRunning: Bool { place == Self.currentPlace && Self.startTime(of: number) == start }
+
     #if canImport(Darwin)
         private static var currentPlace: String? {
             var boot = timeval()

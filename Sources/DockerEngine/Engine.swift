@@ -31,10 +31,14 @@ package struct Engine: Sendable {
     ///   is too old.
     package static func connect(client: HTTPClient, endpoint: EngineEndpoint) async throws -> Engine {
         let probe = Engine(client: client, endpoint: endpoint)
-        let response = try await probe.send(.GET, "/_ping", versioned: false, timeout: .seconds(10))
+        let response = try await probe.exchange(.GET, "/_ping", versioned: false, timeout: .seconds(10))
         guard let text = response.headers.first(name: "api-version"), let offered = APIVersion(text) else {
-            throw Failure(.unsupported, "what answers at \(endpoint) is no Docker Engine (it names no API version)")
+            let said = response.status == .ok ? "it names no API version" : "it says \(response.status)"
+            throw Failure(
+                .unsupported, "what answers at \(endpoint) is no Docker Engine (\(said))",
+                advice: "Check DOCKER_HOST and the docker context.")
         }
+        try await check(response)
         guard offered >= oldestVersion else {
             throw Failure(
                 .unsupported, "the Docker Engine at \(endpoint) speaks API \(offered); \(oldestVersion) is needed",
@@ -45,8 +49,18 @@ package struct Engine: Sendable {
 
     /// Sends a request; a status that is no success is thrown as what docker says of it.
     func send(
-        _ method: HTTPMethod, _ path: String, versioned: Bool = true, body: HTTPClientRequest.Body? = nil,
+        _ method: HTTPMethod, _ path: String, body: HTTPClientRequest.Body? = nil,
         contentType: String = "application/json", timeout: TimeAmount = .minutes(2)
+    ) async throws -> HTTPClientResponse {
+        let response = try await exchange(method, path, body: body, contentType: contentType, timeout: timeout)
+        try await Self.check(response)
+        return response
+    }
+
+    /// Sends a request, whatever the answer's status.
+    private func exchange(
+        _ method: HTTPMethod, _ path: String, versioned: Bool = true, body: HTTPClientRequest.Body? = nil,
+        contentType: String = "application/json", timeout: TimeAmount
     ) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: base + (versioned ? "/v\(version)" : "") + path)
         request.method = method
@@ -56,9 +70,8 @@ package struct Engine: Sendable {
             request.body = body
             request.headers.add(name: "content-type", value: contentType)
         }
-        let response: HTTPClientResponse
         do {
-            response = try await client.execute(request, timeout: timeout)
+            return try await client.execute(request, timeout: timeout)
         } catch let error as CancellationError {
             throw error
         } catch let error as HTTPClientError where error == .deadlineExceeded && versioned {
@@ -66,12 +79,14 @@ package struct Engine: Sendable {
         } catch {
             throw Self.unreachable(endpoint, error)
         }
+    }
+
+    private static func check(_ response: HTTPClientResponse) async throws {
         // 304: it is as it should be already. Other redirects would only lead away from what was asked for.
         guard (200..<300).contains(response.status.code) || response.status == .notModified else {
-            let bytes = (try? await response.body.collect(upTo: Self.maximumRefusal)) ?? ByteBuffer()
-            throw Self.failure(status: response.status, body: bytes)
+            let bytes = (try? await response.body.collect(upTo: maximumRefusal)) ?? ByteBuffer()
+            throw failure(status: response.status, body: bytes)
         }
-        return response
     }
 
     @discardableResult
@@ -100,6 +115,11 @@ package struct Engine: Sendable {
     }
 
     static func unreachable(_ endpoint: EngineEndpoint, _ cause: any Error) -> Failure {
+        if case .unix(let path) = endpoint, let status = try? POSIX.status(path), !status.isSocket {
+            return Failure(
+                .invalidArgument, "the Docker host \(endpoint) is no socket",
+                advice: "Check DOCKER_HOST and the docker context.")
+        }
         let text = String(describing: cause)
         if text.contains("Permission denied") || text.contains("errno: 13") {
             return Failure(

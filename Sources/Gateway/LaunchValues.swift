@@ -19,7 +19,9 @@ package struct LaunchValues: Sendable {
         var environment: [(name: String, value: String)] = []
         for secret in server.secrets {
             if secrets[secret.name] == nil {
-                warnings.append("the server \(server.name) has no value for its secret \(secret.name)")
+                warnings.append(
+                    "the server \(server.name) has no value for its secret \(secret.name); write the line "
+                        + "\(secret.name)=VALUE into a file and name that with --secrets FILE")
             }
             environment.append((secret.environmentName, secrets[secret.name] ?? "<UNKNOWN>"))
         }

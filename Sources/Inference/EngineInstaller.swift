@@ -67,8 +67,13 @@ package struct EngineInstaller: Sendable {
     }
 
     /// Removes what `install` has put there, nothing else.
-    package func uninstall() throws {
-        for path in [program, marker, environmentFolder, launcher] { try Files.remove(path) }
+    ///
+    /// - Returns: whether there was anything.
+    package func uninstall() throws -> Bool {
+        let parts = [program, marker, environmentFolder, launcher]
+        let wasThere = parts.contains { (try? POSIX.status($0, following: false)) != nil }
+        for path in parts { try Files.remove(path) }
+        return wasThere
     }
 
     private var installedVersion: String? {
@@ -78,11 +83,25 @@ package struct EngineInstaller: Sendable {
     private func makeEnvironment(_ python: Python, progress: @Sendable (String) async -> Void) async throws {
         // Environments cannot be moved once made, so a half one is recognised by its missing marker and made anew.
         try await removeEnvironment()
+        do { try await fillEnvironment(python, progress: progress) } catch {
+            // Looked at before the half one goes, which may be what has filled the disk.
+            let free = POSIX.freeSpace(at: home)
+            // A half one is of no use and takes space; also when the installation was cancelled.
+            await shielded { _ = try? await removeEnvironment() }
+            throw Self.explain(error, free: free, in: home)
+        }
+    }
+
+    private func fillEnvironment(_ python: Python, progress: @Sendable (String) async -> Void) async throws {
         await progress("Making a private Python environment in \(environmentFolder)")
-        _ = try await Command(
-            python.program, ["-I", "-m", "venv", environmentFolder.string], environment: toolEnvironment,
-            trampoline: trampoline
-        ).output()
+        do {
+            _ = try await Command(
+                python.program, ["-I", "-m", "venv", environmentFolder.string], environment: toolEnvironment,
+                trampoline: trampoline
+            ).output()
+        } catch let failure as Failure {
+            throw Failure(failure.code, "cannot make the engine's Python environment", cause: failure)
+        }
         await progress("Installing \(Self.package) \(Self.version)")
         let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", "--no-deps"]
         do {
@@ -96,6 +115,19 @@ package struct EngineInstaller: Sendable {
                 advice: "Check the network and pip's own settings (proxy, index), then run it again.")
         }
         try Files.write(ByteBuffer(string: Self.version), to: marker)
+    }
+
+    /// Bytes that an installation needs, with what pip unpacks on the way.
+    private static let neededSpace: Int64 = 256 << 20
+
+    /// What Python says on a full disk names everything but the disk.
+    static func explain(_ error: any Error, free: Int64?, in folder: FilePath) -> any Error {
+        guard let failure = error as? Failure, failure.code != .cancelled, let free, free < neededSpace else {
+            return error
+        }
+        return Failure(
+            .resourceExhausted, failure.message, cause: failure.cause,
+            advice: "Only \(ByteCount(free)) are free in \(folder), about \(ByteCount(neededSpace)) are needed.")
     }
 
     /// What an installation that was killed had started may go on writing there for a moment.

@@ -39,14 +39,23 @@ struct Python {
         let names = ["python3"] + (oldest.minor...14).reversed().map { "python3.\($0)" }
         var tooOld: String?
         var incomplete: Answer?
+        var broken: String?
         for name in names {
             for folder in folders {
                 let path = FilePath(String(folder)).appending(name)
-                guard let status = try? POSIX.status(path), status.isRegular, status.mode & 0o111 != 0,
-                    let text = try? await Command(path, ["-I", "-c", question], environment: environment)
-                        .output(within: .seconds(20)),
-                    let answer = Answer(text)
-                else { continue }
+                guard let status = try? POSIX.status(path), status.isRegular, status.mode & 0o111 != 0 else { continue }
+                let text: String
+                do {
+                    text = try await Command(path, ["-I", "-c", question], environment: environment)
+                        .output(within: .seconds(20))
+                } catch let failure as Failure where failure.code != .cancelled {
+                    broken = broken ?? failure.description
+                    continue
+                }
+                guard let answer = Answer(text) else {
+                    broken = broken ?? "\(path) does not answer as Python does"
+                    continue
+                }
                 if !answer.isNewEnough {
                     tooOld = "\(path) is \(answer.major).\(answer.minor)"
                 } else if answer.missing.isEmpty {
@@ -61,7 +70,8 @@ struct Python {
         }
         let needed = "Python \(oldest.major).\(oldest.minor) or later"
         throw Failure(
-            .failedPrecondition, tooOld.map { "\($0), the engine needs \(needed)" } ?? "there is no python3 in PATH",
+            .failedPrecondition,
+            tooOld.map { "\($0), the engine needs \(needed)" } ?? broken ?? "there is no python3 in PATH",
             advice: "Install \(needed), or set LLAMA_SERVER_PATH to a llama-server of your own.")
     }
 }

@@ -133,7 +133,7 @@ package struct BlobDownload: Sendable {
 
     /// Better said before the first byte than after an hour.
     private func requireSpace(_ count: Int64) throws {
-        guard let available = try? POSIX.availableSpace(store.folder), available < count else { return }
+        guard let available = POSIX.freeSpace(at: store.folder), available < count else { return }
         throw Failure(
             .resourceExhausted, "\(source.name) needs \(ByteCount(count)) more, and \(store.folder) has room for "
                 + "\(ByteCount(available))", advice: "Make room, or keep models elsewhere with MODELS_PATH")

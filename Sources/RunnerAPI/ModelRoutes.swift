@@ -114,7 +114,7 @@ struct ModelRoutes: Sendable {
             throw Failure(.invalidArgument, "invalid request body")
         }
         guard let from = body["from"]?.string, !from.isEmpty else {
-            throw Failure(.invalidArgument, "invalid request body: from is missing")
+            throw Failure(.invalidArgument, "invalid request body: from, the model's name, is missing or empty")
         }
         let reference = try ModelReference(parsing: from)
         let source =

@@ -6,6 +6,7 @@ package import Inference
 package import Logging
 package import ModelStore
 internal import NIOCore
+internal import NIOPosix
 package import OCI
 internal import ServiceLifecycle
 package import SystemPackage
@@ -53,6 +54,8 @@ package struct RunnerServer: Service {
     }
 
     private func serve(_ client: HTTPClient) async throws {
+        // Before anything is said or started; the real try may still fail, when somebody else is quicker.
+        if let port = configuration.port { try await checkPort(configuration.host, port) }
         let scheduler = Scheduler(
             backends: backends, configuration: configuration.scheduler, client: client, logger: logger)
         let activity = Activity()
@@ -87,10 +90,33 @@ package struct RunnerServer: Service {
         group.maximumGracefulShutdownDuration = configuration.drain
         do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
             throw Self.explain(error, configuration)
-        } catch let error as SocketAddressError.UnknownHost {
+        }
+    }
+
+    /// Listens for a moment.
+    private func checkPort(_ host: String, _ port: Int) async throws {
+        do {
+            let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(to: try await address(host, port)).get()
+            try await channel.close()
+        } catch let error as IOError { throw Self.explain(error, configuration) }
+    }
+
+    /// How long the system may look for a host's address.
+    private static let patience = Duration.seconds(10)
+
+    private func address(_ host: String, _ port: Int) async throws -> SocketAddress {
+        let found = Promise<SocketAddress>()
+        // The system's call cannot be given up; the thread may go on waiting for it.
+        NIOThreadPool.singleton.submit { _ in
+            found.fulfil(Result { try SocketAddress.makeAddressResolvingHost(host, port: port) })
+        }
+        do {
+            return try await withDeadline(Self.patience, "no answer from the name service") { try await found.value }
+        } catch let error as CancellationError { throw error } catch {
             throw Failure(
-                .invalidArgument, "cannot listen on \(configuration.host)", cause: error,
-                advice: "Choose another one with --host.")
+                .invalidArgument, "cannot listen on \(host)", cause: error, advice: "Choose another one with --host.")
         }
     }
 
@@ -137,8 +163,10 @@ package struct RunnerServer: Service {
         guard let lock = try FileLock.acquire(Self.lockPath(of: socket), wait: false) else {
             throw Failure(
                 .conflict, "a model runner already listens on \(socket)",
-                advice: "Use it, stop it, or choose another socket with --socket.")
+                advice: "Use it, stop it with `docker model stop-runner`, or choose another socket with --socket.")
         }
+        // For whoever wants to stop this very process; where the kernel does not tell, nobody else can.
+        if let identity = ProcessIdentity.current { try lock.note("\(identity)\n") }
         return lock
     }
 

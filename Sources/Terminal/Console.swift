@@ -32,43 +32,71 @@ package struct Console: Sendable {
         package let isTerminal: Bool
         /// Whether colours may be used: on terminals, unless `NO_COLOR` is set or the terminal is dumb.
         package let hasColour: Bool
-        private let write: @Sendable ([UInt8]) -> Bool
-        private let broken = Atomic(false)
+        /// Whether what was printed may be printed over: on terminals, unless they are dumb.
+        package let canRedraw: Bool
+        private let write: @Sendable ([UInt8]) -> Errno?
+        /// Why something that was printed could not be written; then nothing more is.
+        private let lost = Mutex<Errno?>(nil)
         private let isStuck = Atomic(false)
         private let descriptor: Int32?
+        private let width: @Sendable () -> Int
 
         package init(_ descriptor: SystemPackage.FileDescriptor, environment: [String: String]) {
             isTerminal = POSIX.isTerminal(descriptor)
-            hasColour = isTerminal && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+            canRedraw = isTerminal && environment["TERM"] != "dumb"
+            hasColour = canRedraw && environment["NO_COLOR", default: ""].isEmpty
             self.descriptor = descriptor.rawValue
-            let lock = Mutex(())
-            write = { bytes in
-                // A reader that has gone (`| head`) is no reason to fail.
-                lock.withLock { _ in (try? descriptor.writeAll(bytes)) != nil }
-            }
+            width = { Int(wharf_terminal_columns(descriptor.rawValue)) }
+            write = { Self.writeAll($0, to: descriptor) }
         }
 
         /// Collects what is written, for tests.
-        package init(isTerminal: Bool = false, _ write: @escaping @Sendable ([UInt8]) -> Void) {
+        package init(
+            isTerminal: Bool = false, isDumb: Bool = false, columns: @escaping @Sendable () -> Int = { 80 },
+            _ write: @escaping @Sendable ([UInt8]) -> Void
+        ) {
             self.isTerminal = isTerminal
-            hasColour = isTerminal
+            canRedraw = isTerminal && !isDumb
+            hasColour = canRedraw
             descriptor = nil
+            width = columns
             self.write = { bytes in
                 write(bytes)
-                return true
+                return nil
             }
         }
 
         package var columns: Int {
-            let columns = descriptor.map { Int(wharf_terminal_columns($0)) } ?? 0
+            let columns = width()
             return columns > 0 ? columns : 80
         }
 
-        /// Whether something that was printed could not be written: what comes will not be read either.
-        package var isBroken: Bool { broken.load(ordering: .relaxed) }
+        /// Why something that was printed could not be written; `.brokenPipe` when its reader has gone.
+        package var loss: Errno? { lost.withLock { $0 } }
 
+        /// Ends work whose output goes nowhere.
+        ///
+        /// - Throws: `OutputLost` when something that was printed could not be written.
+        package func checkIsRead() throws { if loss != nil { throw OutputLost() } }
+
+        /// Writes all of it or nothing more: where a piece is missing the rest would only mislead.
         package func print(_ text: String, terminator: String = "\n") {
-            if !write(Array((text + terminator).utf8)) { broken.store(true, ordering: .relaxed) }
+            lost.withLock { lost in
+                if lost == nil { lost = write(Array((text + terminator).utf8)) }
+            }
+        }
+
+        private static func writeAll(_ bytes: [UInt8], to descriptor: FileDescriptor) -> Errno? {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                do {
+                    rest = rest.dropFirst(try rest.withUnsafeBytes { try descriptor.write($0) })
+                } catch Errno.wouldBlock {
+                    // Somebody who shares the pipe or the terminal has made it so.
+                    POSIX.waitUntilWritable(descriptor)
+                } catch { return error as? Errno ?? .ioError }
+            }
+            return nil
         }
 
         /// Bytes of an offered line: what a pipe that can be written at all takes without waiting.
@@ -105,4 +133,9 @@ package struct Console: Sendable {
         case yellow = 33
         case cyan = 36
     }
+}
+
+/// Nobody gets the output any more, so there is no use in going on; `Console.Output.loss` tells why.
+package struct OutputLost: Error {
+    package init() {}
 }

@@ -12,8 +12,13 @@ package struct ProgressBoard: Sendable {
     private let doneText: String
     private var order: [String] = []
     private var parts: [String: Part] = [:]
-    private var drawnLines = 0
+    /// Characters of each line that stands on the terminal.
+    private var drawn: [Int] = []
     private var lastPlain: Int64 = -1
+
+    private static let verbWidth = 13
+    private static let narrowestBar = 10
+    private static let widestBar = 50
 
     /// - Parameters:
     ///   - verb: `Downloading`, `Uploading` or another such word.
@@ -30,25 +35,39 @@ package struct ProgressBoard: Sendable {
         // Never backwards, whatever order reports come in.
         let known = parts[id]?.current ?? 0
         parts[id] = Part(current: min(max(current, known), max(total, 0)), total: total)
-        if out.isTerminal { redraw() } else { printPlainLine() }
+        if out.canRedraw { redraw() } else { printPlainLine() }
     }
 
     private mutating func redraw() {
-        let lines = order.map { id in line(id, parts[id] ?? Part(current: 0, total: 0)) }
-        let up = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
-        out.print(up + lines.map { "\r\u{1B}[2K\($0)" }.joined(separator: "\n"))
-        drawnLines = lines.count
+        let columns = out.columns
+        // The last column stays free: a character there makes some terminals begin a new line.
+        let lines = order.map { id in
+            String(line(id, parts[id] ?? Part(current: 0, total: 0), width: columns - 1).prefix(max(1, columns - 1)))
+        }
+        // A terminal that has become narrower has broken the lines that stood there.
+        let rows = drawn.reduce(0) { $0 + max(1, ($1 + columns - 1) / columns) }
+        let up = rows > 0 ? "\u{1B}[\(rows)A" : ""
+        let rest = rows > lines.count ? "\u{1B}[J" : ""
+        out.print(up + lines.map { "\r\u{1B}[2K\($0)\n" }.joined() + rest, terminator: "")
+        drawn = lines.map(\.count)
     }
 
-    private func line(_ id: String, _ part: Part) -> String {
+    /// The most telling line that has room in `width` columns.
+    private func line(_ id: String, _ part: Part, width: Int) -> String {
         let name = id.prefix(12)
-        if part.current >= part.total { return "\(name): \(doneText.padded(to: 13))" }
-        if part.current == 0 { return "\(name): \("Waiting".padded(to: 13))" }
+        if part.current >= part.total { return "\(name): \(doneText)" }
+        if part.current == 0 { return "\(name): Waiting" }
         let sizes = "\(ByteCount(part.current))/\(ByteCount(part.total))"
-        let width = max(10, min(50, out.columns - 12 - 2 - 13 - sizes.count - 6))
-        let filled = Int(Double(width) * Double(part.current) / Double(max(part.total, 1)))
+        let share = Double(part.current) / Double(max(part.total, 1))
+        let padded = verb.padded(to: Self.verbWidth)
+        let room = min(Self.widestBar, width - "\(name): \(padded) [] \(sizes)".count)
+        guard room >= Self.narrowestBar else {
+            let short = "\(name): \(verb) \(sizes)"
+            return short.count <= width ? short : "\(name): \(Int(share * 100))%"
+        }
+        let filled = Int(Double(room) * share)
         let bar = String(repeating: "=", count: max(filled - 1, 0)) + (filled > 0 ? ">" : "")
-        return "\(name): \(verb.padded(to: 13)) [\(bar.padded(to: width))] \(sizes)"
+        return "\(name): \(padded) [\(bar.padded(to: room))] \(sizes)"
     }
 
     /// One line each time another tenth of the whole is done.

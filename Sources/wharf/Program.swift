@@ -20,7 +20,7 @@ enum Program {
         }
         if invocation.isMetadataRequest {
             CommandContext.current.console.out.print(Plugin.metadata(name: invocation.name).text)
-            return 0
+            return CommandRunner.concluded(0)
         }
         var paths = CommandContext.current.paths
         if let folder = invocation.globals.configDirectory {

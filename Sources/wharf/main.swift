@@ -7,6 +7,7 @@ internal import Logging
 internal import SystemPackage
 
 POSIX.fillStandardDescriptors()
+POSIX.ignoreBrokenPipes()
 // Logs belong on stderr: stdout may carry a protocol or an answer.
 LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
 

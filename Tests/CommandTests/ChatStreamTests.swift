@@ -1,4 +1,6 @@
 import Core
+import NIOCore
+import SystemPackage
 import Testing
 
 @testable import ModelCommands
@@ -75,15 +77,55 @@ import Testing
 @Suite struct RunnerEndpointTests {
     @Test(arguments: [
         ("localhost:1234", "http://localhost:1234"), ("http://h:1/", "http://h:1"), ("https://h", "https://h"),
+        ("HTTP://h:1/a/b//", "http://h:1/a/b"), ("http://[::1]:80", "http://[::1]:80"),
+        ("unix:///tmp/a b.sock", "http+unix://%2Ftmp%2Fa%20b.sock"),
     ])
-    func aNamedHostIsTakenAsItIs(_ host: String, _ base: String) {
-        #expect(RunnerEndpoint.named(Paths(environment: ["MODEL_RUNNER_HOST": host]))?.base == base)
+    func aNamedHostIsTakenAsItIs(_ host: String, _ base: String) throws {
+        #expect(try RunnerEndpoint.named(Paths(environment: ["MODEL_RUNNER_HOST": host]))?.base == base)
     }
 
-    @Test func ourOwnIsASocket() {
+    @Test(arguments: [
+        "/path", "unix://", "unix:///", "unix://relative", "ftp://h", "http://", "http:///x", "http://h:port",
+        "http://h:99999", "a b", "http://h/a b", "://h", "h?x", "unix:///\(String(repeating: "x", count: 200))",
+    ])
+    func whatIsNoAddressIsSaidInOneLine(_ host: String) {
+        let failure = #expect(throws: Failure.self) {
+            try RunnerEndpoint.named(Paths(environment: ["MODEL_RUNNER_HOST": host]))
+        }
+        #expect(failure?.message.hasPrefix("MODEL_RUNNER_HOST is \"") == true)
+        #expect(failure?.advice?.contains("unix:///path/to.sock") == true)
+    }
+
+    @Test func aPasswordInAnAddressIsNotRepeated() {
+        let failure = #expect(throws: Failure.self) { try RunnerHost.base("http://me:s3cret@h") }
+        #expect(failure?.description.contains("s3cret") == false)
+    }
+
+    @Test func aDaemonThatIsNotOursIsNotStopped() async throws {
+        #expect(throws: Failure.self) { try RunningDaemon(Paths(environment: ["MODEL_RUNNER_HOST": "http://h"])) }
+        let folder = try Files.makeTemporaryDirectory(prefix: "wharf-stop-")
+        defer { try? Files.remove(folder) }
+        let daemon = try RunningDaemon(Paths(environment: ["MODEL_RUNNER_SOCK": folder.appending("s").string]))
+        #expect(try await daemon.stop() == nil)
+        // A lock that nobody holds, signed by a process that has ended, whose number may be anybody's by now.
+        let current = try #require(ProcessIdentity.current)
+        let ended = "\(current.place)/\(current.number)/1"
+        try Files.write(ByteBuffer(string: ended), to: folder.appending("s.lock"))
+        #expect(try await daemon.stop() == nil)
+        guard let lock = try FileLock.acquire(folder.appending("s.lock"), wait: false) else {
+            Issue.record("the lock is free")
+            return
+        }
+        try lock.note("something else entirely")
+        let failure = await #expect(throws: Failure.self) { try await daemon.stop() }
+        #expect(failure?.code == .conflict)
+        _ = consume lock
+    }
+
+    @Test func ourOwnIsASocket() throws {
         let paths = Paths(environment: ["HOME": "/h", "MODEL_RUNNER_SOCK": "/tmp/a b.sock"])
         #expect(RunnerEndpoint.socket(paths).base == "http+unix://%2Ftmp%2Fa%20b.sock")
-        #expect(RunnerEndpoint.named(paths) == nil)
+        #expect(try RunnerEndpoint.named(paths) == nil)
     }
 
     @Test(arguments: [(nil, 12434), ("13000", 13000), ("0", 0), ("65535", 65535)] as [(String?, Int)])

@@ -18,6 +18,11 @@ private struct Thing: AsyncParsableCommand {
     func validate() throws { if times > 9 { throw ValidationError("--times is at most 9") } }
 
     func run() async throws {
+        if fail == "unread" {
+            CommandContext.current.console.out.print(name)
+            try CommandContext.current.console.out.checkIsRead()
+            throw Failure(.internalError, "somebody reads")
+        }
         if fail == "loudly" { throw Failure(.internalError, "it said \u{1B}]0;title\u{7}") }
         if let fail, let code = Failure.Code(rawValue: fail) { throw Failure(code, "it failed", advice: "Do better") }
         CommandContext.current.console.out.print(name)
@@ -182,6 +187,56 @@ private struct Root: AsyncParsableCommand {
         #expect(outcome.status == 0)
         #expect(outcome.out.isEmpty)
         #expect(outcome.err.hasPrefix("Usage:  docker group COMMAND\n\nManage things\n\nCommands:\n  maybe"))
+    }
+
+    private func run(_ arguments: [String], out: Console.Output) async -> (status: Int32, err: String) {
+        let err = Mutex<[UInt8]>([])
+        let console = Console(out: out, err: .init { bytes in err.withLock { $0 += bytes } })
+        let context = CommandContext(
+            console: console, paths: Paths(environment: [:]), globals: PluginGlobals(), program: "wharf")
+        let status = await CommandContext.$current.withValue(context) { await CommandRunner.run(Root.self, arguments) }
+        return (status, err.withLock { String(decoding: $0, as: UTF8.self) })
+    }
+
+    @Test(arguments: [["thing", "x"], ["thing", "--help"]])
+    func outputThatIsLostIsNoSuccess(_ arguments: [String]) async throws {
+        let readOnly = try FileDescriptor.open("/dev/null", .readOnly)
+        defer { try? readOnly.close() }
+        let outcome = await run(arguments, out: .init(readOnly, environment: [:]))
+        #expect(outcome == (1, "cannot write stdout: Bad file descriptor\n"))
+    }
+
+    @Test(arguments: [["thing", "x"], ["thing", "--help"], ["thing", "--fail", "unread", "x"]])
+    func aReaderThatHasGoneHadWhatItWanted(_ arguments: [String]) async throws {
+        POSIX.ignoreBrokenPipes()
+        let (reader, writer) = try FileDescriptor.pipe()
+        try reader.close()
+        defer { try? writer.close() }
+        let outcome = await run(arguments, out: .init(writer, environment: [:]))
+        #expect(outcome == (0, ""))
+    }
+
+    @Test func aPartOfACommandIsInterruptedAlone() async throws {
+        let catcher = Interruption.Catcher()
+        try await Interruption.$catcher.withValue(catcher) {
+            let isUnderWay = Promise<Void>()
+            async let part: Int? = Interruption.catching {
+                isUnderWay.fulfil(.success(()))
+                await untilCancelled()
+                return 1
+            }
+            try await isUnderWay.value
+            #expect(catcher.take())
+            // The second one is for the command.
+            #expect(!catcher.take())
+            #expect(try await part == nil)
+            #expect(try await Interruption.catching { 5 } == 5)
+            #expect(!catcher.take())
+            await #expect(throws: Failure.self) {
+                try await Interruption.catching { throw Failure(.internalError, "it failed") }
+            }
+        }
+        #expect(try await Interruption.catching { 5 } == 5)
     }
 
     @Test func aCommandThatIsNotInterruptedEndsAsItWould() async {

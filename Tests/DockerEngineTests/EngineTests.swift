@@ -39,6 +39,46 @@ internal import Testing
         }
     }
 
+    @Test func saysThatAnotherServerIsNoEngine() async throws {
+        try await FakeDockerEngine.run { _, connection in
+            try await connection.answer(403, "Host not allowed")
+        } _: { fake in
+            let failure = try await withClient { client in
+                await #expect(throws: Failure.self) {
+                    try await Engine.connect(client: client, endpoint: .unix(fake.socket))
+                }
+            }
+            #expect(failure?.code == .unsupported)
+            #expect(
+                failure?.message.hasSuffix("is no Docker Engine (it says 403 Forbidden)") == true, "\(failure as Any)")
+        }
+    }
+
+    @Test func anEngineThatRefusesIsQuoted() async throws {
+        try await FakeDockerEngine.run { _, connection in
+            try await connection.answer(403, #"{"message":"not today"}"#, headers: ["Api-Version: 1.47"])
+        } _: { fake in
+            let failure = try await withClient { client in
+                await #expect(throws: Failure.self) {
+                    try await Engine.connect(client: client, endpoint: .unix(fake.socket))
+                }
+            }
+            #expect(failure?.message == "Docker: not today")
+        }
+    }
+
+    @Test func saysThatAFolderIsNoSocket() async throws {
+        let folder = try Files.makeTemporaryDirectory(prefix: "wharf-no-")
+        defer { try? Files.remove(folder) }
+        let failure = try await withClient { client in
+            await #expect(throws: Failure.self) {
+                try await Engine.connect(client: client, endpoint: .unix(folder))
+            }
+        }
+        #expect(failure?.message == "the Docker host unix://\(folder) is no socket")
+        #expect(failure?.advice?.contains("DOCKER_HOST") == true)
+    }
+
     @Test func saysWhenNoEngineAnswers() async throws {
         let folder = try Files.makeTemporaryDirectory(prefix: "wharf-no-")
         defer { try? Files.remove(folder) }

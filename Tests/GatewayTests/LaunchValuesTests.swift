@@ -32,6 +32,10 @@ import Toolkit
     @Test func aMissingSecretIsSaidByItsName() throws {
         let launch = try values("    secrets: [{name: t.token, env: TOKEN}]\n", secrets: ["other": "s3cret"])
         #expect(launch.environment.map(\.value) == ["<UNKNOWN>"])
-        #expect(launch.warnings == ["the server a.b has no value for its secret t.token"])
+        #expect(
+            launch.warnings == [
+                "the server a.b has no value for its secret t.token; write the line t.token=VALUE into a file and name "
+                    + "that with --secrets FILE"
+            ])
     }
 }

@@ -70,6 +70,64 @@ import Testing
         #expect(Python.Answer("hello") == nil)
     }
 
+    /// A folder with a `python3` that does this.
+    private func python(_ script: String, _ body: (FilePath) async throws -> Void) async throws {
+        let folder = try Files.makeTemporaryDirectory(prefix: "wharf-python-")
+        defer { try? Files.remove(folder) }
+        try Files.write(ByteBuffer(string: "#!/bin/sh\n\(script)\n"), to: folder.appending("python3"), mode: 0o755)
+        try await body(folder)
+    }
+
+    @Test(arguments: [
+        ("echo broken >&2; exit 3", "FOLDER/python3 failed with exit code 3: broken"),
+        ("echo hello", "FOLDER/python3 does not answer as Python does"),
+        ("echo 3 9", "FOLDER/python3 is 3.9, the engine needs Python 3.10 or later"),
+        ("echo 3 12 ensurepip", "python3-venv is missing"),
+    ])
+    func aPythonThatDoesNotDoIsNamed(_ script: String, _ message: String) async throws {
+        try await python(script) { folder in
+            let failure = await #expect(throws: Failure.self) {
+                try await Python.find(environment: ["PATH": folder.string])
+            }
+            #expect(failure?.message == message.replacing("FOLDER", with: folder.string))
+        }
+    }
+
+    @Test func anInstallationThatFailsLeavesNothing() async throws {
+        let script = """
+            case "$*" in
+                *"-m venv"*) mkdir -p "$4/lib"; echo half >"$4/lib/file"; echo "pip has no words for it" >&2; exit 1 ;;
+                *) echo 3 12 ;;
+            esac
+            """
+        try await python(script) { folder in
+            let paths = Paths(environment: ["HOME": folder.string, "PATH": "\(folder):/usr/bin:/bin"])
+            let installer = EngineInstaller(paths: paths)
+            let failure = await #expect(throws: Failure.self) { try await installer.install { _ in } }
+            #expect(
+                failure?.description.hasPrefix(
+                    "cannot make the engine's Python environment: \(folder)/python3 failed with exit code 1: pip has no"
+                )
+                    == true, "\(failure as Any)")
+            #expect(!Files.exists(LlamaServer.home(paths).appending("venv")))
+            let wasThere = try installer.uninstall()
+            #expect(!wasThere)
+        }
+    }
+
+    @Test(arguments: [(1 << 20, true), (1 << 40, false), (nil, false)] as [(Int64?, Bool)])
+    func aFullDiskIsNamed(_ free: Int64?, _ isNamed: Bool) {
+        let failure = Failure(.internalError, "it failed", advice: "Try again.")
+        let shown = Failure.text(of: EngineInstaller.explain(failure, free: free, in: "/f"))
+        #expect(
+            shown
+                == (isNamed
+                    ? "it failed. Only 1.05MB are free in /f, about 268.44MB are needed." : "it failed. Try again."))
+        #expect(EngineInstaller.explain(CancellationError(), free: free, in: "/f") is CancellationError)
+        #expect(POSIX.freeSpace(at: "/tmp") != nil)
+        #expect(POSIX.freeSpace(at: "/nowhere/at/all") == nil)
+    }
+
     @Test func trampolineRequests() {
         let words = ChildTrampoline.arguments(program: "/bin/x", arguments: ["-a", "--", "b"])
         #expect(words.first == ChildTrampoline.subcommand)

@@ -106,13 +106,62 @@ extension Integration {
             }
         }
 
+        @Test func theDaemonIsStoppedAndStartedByHand() async throws {
+            try await Workplace.with { place in
+                let nothing = try await place.model("stop-runner")
+                #expect(nothing.status == 0)
+                #expect(nothing.out == "No model runner was running\n", "\(nothing.text)")
+                let started = try await place.model("start-runner")
+                #expect(started.out == "Started a model runner on \(place.socket)\n", "\(started.text)")
+                let first = try #require(place.daemonPID)
+                let again = try await place.model("start-runner")
+                #expect(again.out == "A model runner is running already\n", "\(again.text)")
+                let restarted = try await place.model("restart-runner")
+                #expect(
+                    restarted.out == """
+                        Stopped the model runner (process \(first))
+                        Started a model runner on \(place.socket)
+
+                        """, "\(restarted.text)")
+                let second = try #require(place.daemonPID)
+                #expect(second != first)
+                let elsewhere = try await place.model("stop-runner", with: ["MODEL_RUNNER_HOST": "http://127.0.0.1:1"])
+                #expect(elsewhere.status == 1, "\(elsewhere.text)")
+                let stopped = try await place.model("stop-runner")
+                #expect(stopped.out == "Stopped the model runner (process \(second))\n", "\(stopped.text)")
+                try await eventually("nothing is left of the process") { !POSIX.send(signal: 0, to: second) }
+                #expect(try await place.model("status").status == 1)
+            }
+        }
+
+        @Test func lostOutputIsNoSuccess() async throws {
+            try await Workplace.with { place in
+                try await prepare(place)
+                let wharf = try RealParts.path("WHARF_BIN")
+                for line in ["model ls", "model --help", "model inspect pebble", "model status"] {
+                    let full = try await place.run("/bin/sh", ["-c", "\"$0\" \(line) >/dev/full", wharf])
+                    #expect(full.status == 1, "\(line): \(full.text)")
+                    #expect(full.err == "cannot write stdout: No space left on device\n", "\(line): \(full.text)")
+                }
+                for line in [
+                    "model logs | head -n 1", "model run --temperature 0 pebble 'Tell me a story' | head -c 1",
+                ] {
+                    let cut = try await place.run("/bin/bash", ["-c", "set -o pipefail; \"$0\" \(line)", wharf])
+                    #expect(cut.status == 0, "\(line): \(cut.text)")
+                    #expect(cut.err.isEmpty, "\(line): \(cut.text)")
+                }
+            }
+        }
+
         @Test func aPortInUseIsSaidInOneLine() async throws {
             try await Workplace.with { place in
                 _ = try await place.model("ls")
                 let other = place.folder.appending("other.sock").string
                 let outcome = try await place.wharf("serve", "--port", "\(place.port)", "--socket", other)
                 #expect(outcome.status == 1)
-                #expect(outcome.err.contains("port \(place.port) on 127.0.0.1 is in use"), "\(outcome.text)")
+                #expect(
+                    outcome.err == "port \(place.port) on 127.0.0.1 is in use. Choose another one with --port.\n",
+                    "\(outcome.text)")
                 let second = try await place.wharf("serve", "--port", "0")
                 #expect(second.status == 1)
                 #expect(second.err.contains("already listens on"), "\(second.text)")

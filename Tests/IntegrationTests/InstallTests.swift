@@ -40,5 +40,30 @@ extension Integration {
                 #expect(!Files.exists(plugins.appending("docker-mcp")))
             }
         }
+
+        @Test func withoutAHomeItSaysWhatIsMissing() async throws {
+            try await Workplace.with { place in
+                for name in ["install", "uninstall"] {
+                    let outcome = try await script(name, place, ["HOME": ""])
+                    #expect(outcome.status == 1)
+                    #expect(
+                        outcome.err == "\(name): HOME is not set; set it, or say where with PREFIX=DIR\n",
+                        "\(outcome.text)")
+                }
+            }
+        }
+
+        @Test func aCopyThatFailsLeavesNoHalf() async throws {
+            try await Workplace.with { place in
+                let script = RealParts.repository.appending("scripts/install").string
+                let outcome = try await place.run(
+                    "/bin/bash", ["-c", "ulimit -f 8; exec \"$0\"", script],
+                    ["WHARF_BIN": RealParts.path("WHARF_BIN"), "PREFIX": place.folder.appending("p").string])
+                #expect(outcome.status == 1, "\(outcome.text)")
+                #expect(outcome.err.contains("wharf.new; nothing was changed"), "\(outcome.text)")
+                #expect(try POSIX.list(place.folder.appending("p/bin")) == [])
+                #expect(try POSIX.list(place.folder.appending("p/lib/docker/cli-plugins")) == [])
+            }
+        }
     }
 }

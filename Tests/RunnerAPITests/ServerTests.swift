@@ -6,6 +6,7 @@ import ModelStore
 import NIOCore
 import NIOHTTP1
 import OCI
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -38,6 +39,30 @@ import Testing
             let failure = await #expect(throws: Failure.self) { try await server(bench, .init(port: bench.port)).run() }
             #expect(failure?.message == "port \(bench.port) on 127.0.0.1 is in use")
             #expect(failure?.advice == "Choose another one with --port.")
+        }
+    }
+
+    /// A start that fails must not look as if it had begun.
+    @Test(arguments: ["127.0.0.1", "nowhere.invalid", "192.0.2.1"])
+    func whatCannotListenSaysNothingElse(host: String) async throws {
+        try await Bench.run { bench in
+            let listening = Mutex<[RunnerServer.Address]>([])
+            var configuration = RunnerServer.Configuration(
+                socket: bench.folder.appending("second.sock"), host: host, port: bench.port)
+            configuration.onListening = { address in listening.withLock { $0.append(address) } }
+            let failing = server(bench, configuration)
+            let failure = await #expect(throws: Failure.self) { try await failing.run() }
+            #expect(failure?.message.contains(host) == true, "\(failure as Any)")
+            #expect(failure?.advice?.hasPrefix("Choose another one with --") == true)
+            #expect(listening.withLock { $0 } == [])
+        }
+    }
+
+    @Test func theLockSaysWhoListens() async throws {
+        try await Bench.run { bench in
+            let text = String(buffer: try Files.read(RunnerServer.lockPath(of: bench.socket)))
+            let current = try #require(ProcessIdentity.current)
+            #expect(text == "\(current)\n")
         }
     }
 

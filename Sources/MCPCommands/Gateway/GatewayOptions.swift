@@ -3,6 +3,7 @@ internal import Commands
 internal import Core
 internal import DockerEngine
 internal import Gateway
+internal import MCP
 internal import SystemPackage
 internal import Toolkit
 
@@ -39,7 +40,9 @@ struct GatewayOptions: ParsableArguments {
         parsing: .singleValue,
         help: ArgumentHelp("Tools to show: NAME, SERVER:NAME, SERVER:* or *.", valueName: "patterns"))
     var tools: [String] = []
-    @Option(help: "CPUs for each server; 0 for no limit.") var cpus = 1
+    @Option(
+        parsing: .unconditional, help: "CPUs for each server, also a part of one (0.5); 0 for no limit. (default 1)")
+    var cpus = 1.0
     @Option(help: "Memory for each server, for example 512Mb; empty for no limit.") var memory = "2Gb"
     @OptionGroup var grants: GrantOptions
     @Flag(help: "Keep servers running however long nobody calls them.") var longLived = false
@@ -50,7 +53,9 @@ struct GatewayOptions: ParsableArguments {
     var isStatic = false
 
     func validate() throws {
-        if cpus < 0 { throw ValidationError("--cpus must not be negative") }
+        guard cpus.isFinite, (0...4096).contains(cpus) else {
+            throw ValidationError("--cpus must be 0 for no limit, or a number of CPUs such as 0.5 or 2")
+        }
         if enableAllServers && !servers.isEmpty {
             throw ValidationError("--enable-all-servers and --servers cannot be used together")
         }
@@ -93,7 +98,7 @@ struct GatewayOptions: ParsableArguments {
 
     func settings(_ paths: Paths) throws -> GatewaySettings {
         var settings = GatewaySettings()
-        settings.cpus = cpus == 0 ? nil : Double(cpus)
+        settings.cpus = cpus == 0 ? nil : cpus
         settings.memory = memory.isEmpty ? nil : try Self.bytes(memory)
         for file in try files(config, paths, "config.yaml") {
             for member in try ConfigurationFiles.values(file).members {
@@ -109,6 +114,38 @@ struct GatewayOptions: ParsableArguments {
         settings.grants.merge(try grants.grants())
         if longLived { settings.idleTimeout = nil }
         return settings
+    }
+
+    /// Those of the `--tools` patterns that no tool fits, most likely for a slip of the pen.
+    var unusedPatterns: @Sendable (Surface, [Server]) -> [String] {
+        let patterns = Self.words(tools)
+        return { surface, servers in
+            let places = surface.tools.compactMap { surface.route($0.name) }
+            return patterns.filter { pattern in
+                let filter = ToolFilter(patterns: [pattern])
+                return !places.contains { place in
+                    servers.contains { $0.name == place.server && filter.allows(place.tool, of: $0) }
+                }
+            }
+        }
+    }
+
+    /// The options that choose servers, as they would be written once more; begins with a space.
+    var choice: String {
+        var words: [String] = []
+        for file in catalog { words += ["--catalog", file] }
+        if !servers.isEmpty { words += ["--servers", servers.joined(separator: ",")] }
+        if enableAllServers { words.append("--enable-all-servers") }
+        for file in registry { words += ["--registry", file] }
+        return words.map { " " + Self.quoted($0) }.joined()
+    }
+
+    private static func quoted(_ word: String) -> String {
+        let isPlain = word.utf8.allSatisfy { byte in
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+                || "-_./,:@%+".utf8.contains(byte)
+        }
+        return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
     }
 
     /// The files named, or the usual one where it is there.

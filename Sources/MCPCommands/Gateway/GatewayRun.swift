@@ -28,13 +28,20 @@ struct GatewayRun: AsyncParsableCommand {
         let err = context.console.err
         let chosen = try options.chosenServers(context.paths) { err.print("  - \($0)".printable) }
         let settings = try options.settings(context.paths)
+        let unused = options.unusedPatterns
+        let startup = Startup(chosen.map(\.name))
         err.print("- Those servers are enabled: \(chosen.map(\.name).joined(separator: ", "))")
         try await options.withEngine(context) { engine in
-            let onEvent: @Sendable (GatewayEvent) async -> Void = { await show($0, since: start, on: err) }
+            let onEvent: @Sendable (GatewayEvent) async -> Void = {
+                await show($0, since: start, startup, on: err)
+            }
             if dryRun {
                 try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
                     gateway in
                     try await gateway.waitUntilReady()
+                    for pattern in unused(try await gateway.surface(), chosen) {
+                        err.print("Warning: --tools \(pattern) fits no tool of these servers".printable)
+                    }
                 }
                 err.print("Dry run mode enabled, not starting the server.")
                 return
@@ -46,30 +53,34 @@ struct GatewayRun: AsyncParsableCommand {
             case .http(let style, let port):
                 try await HTTPGateway(
                     options: listen, style: style, port: port, servers: chosen, settings: settings, engine: engine,
-                    err: err, show: { await show($0, since: $1, on: err) }
+                    err: err, show: { await show($0, since: $1, startup, on: err) }
                 ).run(context.paths)
             }
         }
     }
 
     /// Each event is a line, whatever is in the names; a reader of stderr that does not keep up misses some.
-    private func show(_ event: GatewayEvent, since start: ContinuousClock.Instant, on err: Console.Output) async {
+    private func show(
+        _ event: GatewayEvent, since start: ContinuousClock.Instant, _ startup: Startup, on err: Console.Output
+    ) async {
         func say(_ text: String) async { await err.offer(text.printable.replacing("\n", with: " ")) }
         switch event {
         case .started(let server, let container, let limits, _):
             await say("  - Running \(server) in container \(container.prefix(12)) (\(limits))")
         case .ready(let server, let tools, _):
-            await say("  > \(server): (\(tools) tools)")
-            await say("> Initialized in \(ContinuousClock.now - start)")
-        case .failed(let server, let reason): await say("  > Can't start \(server): \(reason)")
+            await say("  > \(server): (\(ToolSummary.count(tools)))")
+            if startup.settles(server, isReady: true) { await say(Startup.text(ContinuousClock.now - start)) }
+        case .failed(let server, let reason):
+            await say("  > Can't start \(server): \(reason)")
+            if startup.settles(server, isReady: false) { await say(Startup.text(ContinuousClock.now - start)) }
         case .log(let server, let line): if verbose { await say("  - \(server): \(line)") }
-        case .restarting(let server, let pause): await say("  - Starting \(server) again in \(pause)")
+        case .restarting(let server, let pause): await say("  - Starting \(server) again in \(pause.text)")
         case .idle(let server): await say("  - Stopped \(server): nobody uses it; the next call starts it again")
         case .warning(let text): await say("Warning: \(text)")
         case .sweptUp(let count): await say("- Removed \(count) container(s) that a killed gateway had left")
         case .called(let server, let tool, let took, let isError):
             guard logCalls else { return }
-            await say("  > \(server): \(tool) \(isError ? "failed" : "answered") in \(took)")
+            await say("  > \(server): \(tool) \(isError ? "failed" : "answered") in \(took.text)")
         case .removed(let server, _): await say("  - Removed \(server)")
         }
     }

@@ -7,10 +7,16 @@ struct ListenOptions: ParsableArguments {
     @Option(help: "How clients reach the gateway: stdio, sse or streaming (also http, streamable-http).")
     var transport = "stdio"
     @Option(help: "The TCP port to listen on, with sse and streaming. (default: 8811)") var port: Int?
-    @Option(help: "The address to listen on, with sse and streaming.") var host = "127.0.0.1"
+    @Option(
+        name: .customLong("host"),
+        help: ArgumentHelp(
+            "The address to listen on, with sse and streaming. (default: 127.0.0.1)", valueName: "address"))
+    var chosenHost: String?
     @Flag(help: "Let everybody in who reaches the port, without a token.") var allowUnauthenticated = false
 
     static let defaultPort = 8811
+
+    var host: String { chosenHost ?? "127.0.0.1" }
 
     enum Choice: Hashable {
         case stdio
@@ -23,8 +29,8 @@ struct ListenOptions: ParsableArguments {
             let style: StreamableServer.Style
             switch transport.lowercased() {
             case "stdio":
-                guard port == nil else {
-                    throw Failure(.invalidArgument, "cannot use --port with --transport=stdio")
+                for (isGiven, flag) in [(port != nil, "--port"), (chosenHost != nil, "--host")] where isGiven {
+                    throw Failure(.invalidArgument, "cannot use \(flag) with --transport=stdio")
                 }
                 return .stdio
             case "sse": style = .sse

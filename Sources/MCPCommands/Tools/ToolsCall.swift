@@ -10,7 +10,8 @@ struct ToolsCall: AsyncParsableCommand {
         commandName: "call", abstract: "Call a tool", usage: "docker mcp tools call [OPTIONS] TOOL [NAME=VALUE...]",
         discussion: """
             Values are read as the tool's schema wants them: a number for a number, true or false for a flag, JSON for a \
-            list or an object. A name that comes several times makes a list. NAME:=JSON gives JSON as it is.
+            list or an object. A name that comes several times makes a list. NAME:=JSON gives JSON as it is. A JSON \
+            object alone gives all arguments at once.
             """)
 
     @OptionGroup var options: ToolsOptions
@@ -22,8 +23,7 @@ struct ToolsCall: AsyncParsableCommand {
         let (format, name, words) = (options.format, tool, arguments)
         try await options.withGateway { gateway in
             guard let tool = try await gateway.surface().tools.first(where: { $0.name == name }) else {
-                throw Failure(
-                    .notFound, "tool \(name) not found", advice: "`docker mcp tools ls` lists those there are")
+                throw options.noSuchTool(name)
             }
             let schema = try tool.definition.parsed()["inputSchema"] ?? .null
             let arguments = try ToolArguments(words, schema: schema).object
@@ -35,7 +35,7 @@ struct ToolsCall: AsyncParsableCommand {
             if format == .json {
                 console.out.print(try result.raw.parsed().text(indent: 2))
             } else {
-                console.err.print("Tool call took: \(took)")
+                console.err.print("Tool call took: \(took.text)")
                 if !result.isError { console.out.print(result.text.printable) }
             }
             if result.isError {
@@ -51,11 +51,16 @@ struct ToolArguments {
 
     /// - Throws: `.invalidArgument` naming the word that does not fit.
     init(_ words: [String], schema: JSON) throws {
+        if words.count == 1, words[0].first(where: { !$0.isWhitespace }) == "{" {
+            object = try Self.wholeObject(words[0])
+            return
+        }
         var values: [(name: String, values: [JSON])] = []
         for word in words {
             guard let equals = word.firstIndex(of: "="), equals > word.startIndex else {
-                Self.add(word, .null, to: &values)
-                continue
+                throw Failure(
+                    .invalidArgument, "'\(word)' is no NAME=VALUE",
+                    advice: "Write \(word.isEmpty || word.hasPrefix("=") ? "NAME" : word)=VALUE, or NAME:=JSON.")
             }
             let text = String(word[word.index(after: equals)...])
             let isJSON = word[word.index(before: equals)] == ":"
@@ -69,6 +74,17 @@ struct ToolArguments {
                 let isList = values.count > 1 || (wantsList && values.first?.array == nil)
                 return (name, isList ? .array(values) : values[0])
             })
+    }
+
+    private static func wholeObject(_ text: String) throws -> JSON.Object {
+        do {
+            if let object = try JSON(parsing: text).object { return object }
+            throw Failure(.invalidArgument, "it is no object")
+        } catch {
+            throw Failure(
+                .invalidArgument, "the arguments are no JSON object", cause: error,
+                advice: "Write {\"NAME\": VALUE}, or NAME=VALUE for each.")
+        }
     }
 
     private static func add(_ name: String, _ value: JSON, to values: inout [(name: String, values: [JSON])]) {

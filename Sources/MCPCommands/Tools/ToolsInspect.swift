@@ -18,8 +18,7 @@ struct ToolsInspect: AsyncParsableCommand {
         let (format, name) = (options.format, tool)
         try await options.withGateway { gateway in
             guard let tool = try await gateway.surface().tools.first(where: { $0.name == name }) else {
-                throw Failure(
-                    .notFound, "tool \(name) not found", advice: "`docker mcp tools ls` lists those there are")
+                throw options.noSuchTool(name)
             }
             let json = try tool.definition.parsed()
             out.print(format == .json ? json.text(indent: 2) : Self.text(json))

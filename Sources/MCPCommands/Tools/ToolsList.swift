@@ -21,7 +21,7 @@ struct ToolsList: AsyncParsableCommand {
                 out.print(JSON.array(try tools.map { try $0.definition.parsed() }).text(indent: 2))
                 return
             }
-            out.print("\(tools.count) tools:")
+            out.print("\(ToolSummary.count(tools.count)):")
             for tool in tools { out.print(" - \(tool.name) - \(ToolSummary.text(of: tool))".printable) }
         }
     }
@@ -38,13 +38,15 @@ struct ToolsCount: AsyncParsableCommand {
         let format = options.format
         try await options.withGateway { gateway in
             let count = try await gateway.surface().tools.count
-            out.print(format == .json ? JSON.object(.init([("count", .int(count))])).text : "\(count) tools")
+            out.print(format == .json ? JSON.object(.init([("count", .int(count))])).text : ToolSummary.count(count))
         }
     }
 }
 
 /// What a tool does, in a line.
 enum ToolSummary {
+    static func count(_ number: Int) -> String { "\(number) tool\(number == 1 ? "" : "s")" }
+
     /// Its title, else its description up to the first mention of what it returns.
     static func text(of tool: Tool) -> String {
         let json = (try? tool.definition.parsed()) ?? .null

@@ -31,20 +31,14 @@ struct ChatSession: Sendable {
         messages.append(["role": "tool", "tool_call_id": .string(call.id), "content": .string(result)])
     }
 
-    /// Takes back what was said last, after an answer that did not come.
-    mutating func forget(after count: Int) { messages.removeLast(max(0, messages.count - count)) }
-
     /// One answer of the model, shown while it comes.
     mutating func reply() async throws -> ChatStream {
-        let response = try await client.send(
-            .POST, "/engines/v1/chat/completions", body: request.bytes, headers: [("accept", "text/event-stream")])
-        var parser = SSE.Parser()
         var stream = ChatStream()
         var phase = Phase.silent
-        try await RunnerClient.read(response) { chunk in
-            for event in try parser.append(chunk) { show(try stream.take(event), &phase) }
-            // Nobody reads any more (`| head`): the rest is not worth the machine's time.
-            if console.out.isBroken { throw CancellationError() }
+        do { try await read(&stream, &phase) } catch {
+            // What is shown next, be it a shell's prompt after ^C, begins on a line of its own.
+            if phase != .silent || (error is CancellationError && console.out.isTerminal) { console.out.print("") }
+            throw error
         }
         if phase != .silent { console.out.print("") }
         guard stream.isDone || stream.finishReason != nil else {
@@ -53,6 +47,17 @@ struct ChatSession: Sendable {
         }
         messages.append(stream.message)
         return stream
+    }
+
+    private func read(_ stream: inout ChatStream, _ phase: inout Phase) async throws {
+        let response = try await client.send(
+            .POST, "/engines/v1/chat/completions", body: request.bytes, headers: [("accept", "text/event-stream")])
+        var parser = SSE.Parser()
+        try await RunnerClient.read(response) { chunk in
+            for event in try parser.append(chunk) { show(try stream.take(event), &phase) }
+            // Nobody reads any more (`| head`): the rest is not worth the machine's time.
+            try console.out.checkIsRead()
+        }
     }
 
     private enum Phase { case silent, reasoning, content }

@@ -41,6 +41,7 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let context = CommandContext.current
+        try ModelNames.check(model)
         let servers = try chosenServers()
         let question = try self.question(context.console)
         try await RunnerClient.with { client in
@@ -84,7 +85,8 @@ struct Run: AsyncParsableCommand {
 
     /// One question and its answer, or question after question until the person leaves.
     private func converse(
-        _ session: inout ChatSession, _ question: String?, _ answer: (inout ChatSession) async throws -> Void
+        _ session: inout ChatSession, _ question: String?,
+        _ answer: @escaping @Sendable (inout ChatSession) async throws -> Void
     ) async throws {
         if let question {
             session.say(question)
@@ -95,21 +97,39 @@ struct Run: AsyncParsableCommand {
         console.out.print(console.out.styled("Ask something; /bye ends, /? helps.", .dim))
         while true {
             console.out.print("> ", terminator: "")
-            guard let line = try StandardInput.line() else { return console.out.print("") }
+            try console.out.checkIsRead()
+            let read: String?
+            do { read = try StandardInput.line() } catch {
+                console.out.print("")
+                throw error
+            }
+            guard let line = read else { return console.out.print("") }
             switch line.split(separator: " ").first.map(String.init) {
             case nil: continue
             case "/bye", "/exit": return
-            case "/?", "/help": console.out.print("Type a question and Enter. /bye or Ctrl-D ends.")
+            case "/?", "/help":
+                console.out.print("Type a question and Enter. Ctrl-C stops an answer. /bye or Ctrl-D ends.")
             case let command? where command.hasPrefix("/"):
                 console.out.print("Unknown command '\(command)'. Type /? for help")
             default:
-                let before = session.messages.count
-                session.say(line)
-                do { try await answer(&session) } catch let failure as Failure where failure.code != .cancelled {
-                    console.err.print(failure.description.printable)
-                    session.forget(after: before)
-                }
+                // Of an answer that did not come, or was stopped, nothing is kept.
+                do { session = try await answered(session, line, answer) ?? session } catch let failure as Failure
+                    where failure.code != .cancelled
+                { console.err.print(failure.description.printable) }
             }
+        }
+    }
+
+    /// The conversation with one more question and its answer; nil when Ctrl-C stopped it.
+    private func answered(
+        _ session: ChatSession, _ question: String,
+        _ answer: @escaping @Sendable (inout ChatSession) async throws -> Void
+    ) async throws -> ChatSession? {
+        try await Interruption.catching {
+            var next = session
+            next.say(question)
+            try await answer(&next)
+            return next
         }
     }
 
@@ -151,7 +171,7 @@ struct Run: AsyncParsableCommand {
             case .started(let server, let container, let limits, let took):
                 "[mcp] \(server): container \(container.prefix(12)) started in \(took.milliseconds) ms (\(limits))"
             case .ready(let server, let tools, let took):
-                "[mcp] \(server): \(tools) tools after \(took.milliseconds) ms"
+                "[mcp] \(server): \(tools) tool\(tools == 1 ? "" : "s") after \(took.milliseconds) ms"
             case .failed(let server, let reason): "[mcp] \(server): \(reason)"
             case .warning(let text): "[mcp] warning: \(text)"
             case .log, .called, .restarting, .idle, .sweptUp: nil

@@ -64,8 +64,3 @@ struct ToolLoop: Sendable {
     /// What the model or a server wrote must not look like a line of ours.
     private static func line(_ text: String) -> String { text.printable.replacing("\n", with: "⏎") }
 }
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
-}

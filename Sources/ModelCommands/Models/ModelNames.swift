@@ -22,6 +22,14 @@ package enum ModelNames {
         }
     }
 
+    /// - Throws: `.invalidArgument` for a name of nothing, most often from a variable that is not set.
+    static func check(_ name: String) throws {
+        if name.allSatisfy(\.isWhitespace) {
+            throw Failure(
+                .invalidArgument, "the model's name is empty", advice: "Name a model, for example ai/smollm2.")
+        }
+    }
+
     private static func ask(_ paths: Paths) async throws -> [String] {
         try await withHTTPClient { http in
             guard let endpoint = try await RunnerEndpoint.find(paths, http) else { return [] }

@@ -9,6 +9,7 @@ internal import Terminal
 /// Pulls and pushes through the runner, with its progress shown.
 enum ModelTransfer {
     static func pull(_ model: String, with client: RunnerClient, quiet: Bool = false) async throws {
+        try ModelNames.check(model)
         var body = JSON.Object([("from", .string(model))])
         // The runner may be one that was started without it.
         if HubReference.isHub(model), let token = CommandContext.current.paths.setting("HF_TOKEN") {
@@ -20,6 +21,7 @@ enum ModelTransfer {
     }
 
     static func push(_ model: String, with client: RunnerClient) async throws {
+        try ModelNames.check(model)
         try await transfer(
             "/models/\(model.pathEncoded)/push", body: [:], client: client,
             board: ProgressBoard(progressOutput(false), verb: "Uploading", doneText: "Push complete"), quiet: false)

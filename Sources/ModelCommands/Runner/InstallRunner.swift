@@ -38,8 +38,8 @@ struct UninstallRunner: AsyncParsableCommand {
             throw Failure(.unsupported, "there is no backend \"\(backend)\" to remove")
         }
         let context = CommandContext.current
-        try EngineInstaller(paths: context.paths).uninstall()
-        context.console.out.print("llama.cpp engine removed")
+        let wasThere = try EngineInstaller(paths: context.paths).uninstall()
+        context.console.out.print(wasThere ? "llama.cpp engine removed" : "There is no llama.cpp engine to remove")
     }
 }
 

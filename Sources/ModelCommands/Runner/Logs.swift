@@ -22,8 +22,7 @@ struct Logs: AsyncParsableCommand {
             try await RunnerClient.read(response) { chunk in
                 let text = try lines.append(chunk).map { String(buffer: $0).printable + "\n" }.joined()
                 if !text.isEmpty { out.print(text, terminator: "") }
-                // Nobody reads any more (`| head`).
-                if out.isBroken { throw CancellationError() }
+                try out.checkIsRead()
             }
             if let rest = lines.finish() { out.print(String(buffer: rest).printable) }
         }

@@ -78,8 +78,10 @@ struct RunnerClient: Sendable {
             throw failure
         } catch {
             throw Failure(
-                .unavailable, "Docker Model Runner is not running", cause: error,
-                advice: "Start it with `wharf serve`, or check MODEL_RUNNER_HOST.")
+                .unavailable,
+                endpoint.kind == .named ? "no model runner answers" : "Docker Model Runner is not running",
+                cause: HTTPClientError.readable(error),
+                advice: endpoint.kind == .named ? "Check MODEL_RUNNER_HOST." : "Start it with `wharf serve`.")
         }
         if response.status.code >= 400 { throw try await failure(of: response) }
         return response
@@ -94,7 +96,8 @@ struct RunnerClient: Sendable {
             let chunk: ByteBuffer?
             do { chunk = try await chunks.next() } catch let error as CancellationError { throw error } catch {
                 throw Failure(
-                    .unavailable, "the connection to the model runner broke off", cause: error,
+                    .unavailable, "the connection to the model runner broke off",
+                    cause: HTTPClientError.readable(error),
                     advice: "It has ended or was ended; the next command starts it again.")
             }
             guard let chunk else { return }
@@ -109,8 +112,10 @@ struct RunnerClient: Sendable {
     }
 
     private var hostHeader: String {
-        guard endpoint.base.hasPrefix("http://") else { return "localhost" }
-        return String(endpoint.base.dropFirst(7).prefix { $0 != "/" })
+        for scheme in ["http://", "https://"] where endpoint.base.hasPrefix(scheme) {
+            return String(endpoint.base.dropFirst(scheme.count).prefix { $0 != "/" })
+        }
+        return "localhost"
     }
 
     /// The error an answer tells: OpenAI's shape, or the text of the management API.

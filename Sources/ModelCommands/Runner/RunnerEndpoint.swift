@@ -20,11 +20,9 @@ struct RunnerEndpoint: Sendable, Equatable {
 
     static let defaultPort = 12434
 
-    static func named(_ paths: Paths) -> RunnerEndpoint? {
-        guard var host = paths.setting("MODEL_RUNNER_HOST") else { return nil }
-        if !host.contains("://") { host = "http://\(host)" }
-        while host.hasSuffix("/") { host.removeLast() }
-        return RunnerEndpoint(kind: .named, base: host)
+    /// - Throws: `.invalidArgument` when `MODEL_RUNNER_HOST` is no address.
+    static func named(_ paths: Paths) throws -> RunnerEndpoint? {
+        try paths.setting("MODEL_RUNNER_HOST").map { RunnerEndpoint(kind: .named, base: try RunnerHost.base($0)) }
     }
 
     static func socket(_ paths: Paths) -> RunnerEndpoint {
@@ -47,8 +45,9 @@ struct RunnerEndpoint: Sendable, Equatable {
     /// Never the TCP port: whoever else uses this machine may listen there, and would be sent the prompts.
     ///
     /// - Returns: nil when none does; a named one is returned unasked.
+    /// - Throws: `.invalidArgument` when `MODEL_RUNNER_HOST` is no address.
     static func find(_ paths: Paths, _ http: HTTPClient) async throws -> RunnerEndpoint? {
-        if let named = named(paths) { return named }
+        if let named = try named(paths) { return named }
         let own = socket(paths)
         return await own.answers(http) ? own : nil
     }

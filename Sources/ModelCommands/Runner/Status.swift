@@ -18,7 +18,7 @@ struct Status: AsyncParsableCommand {
             guard let endpoint = try await RunnerEndpoint.find(context.paths, http), await endpoint.answers(http) else {
                 if json {
                     let port = try RunnerEndpoint.portNumber(context.paths)
-                    out.print(report(running: false, backends: [:], port: port, paths: context.paths).text)
+                    out.print(try report(running: false, backends: [:], port: port, paths: context.paths).text)
                 } else {
                     out.print("Docker Model Runner is not running")
                     context.console.err.print(
@@ -28,9 +28,10 @@ struct Status: AsyncParsableCommand {
             }
             let client = RunnerClient(http: http, endpoint: endpoint)
             let backends = try await client.json(.GET, "/engines/status").object ?? JSON.Object()
-            let port = try await client.json(.GET, "/version")["port"]?.int
+            // One that somebody named may be of another make.
+            let port = endpoint.kind == .local ? try await client.json(.GET, "/version")["port"]?.int : nil
             if json {
-                out.print(report(running: true, backends: .object(backends), port: port, paths: context.paths).text)
+                out.print(try report(running: true, backends: .object(backends), port: port, paths: context.paths).text)
             } else {
                 out.print("Docker Model Runner is running\n")
                 if endpoint.kind == .local, port == nil {
@@ -43,8 +44,8 @@ struct Status: AsyncParsableCommand {
     }
 
     /// - Parameter port: nil where the runner listens on its socket only; somebody else may have the usual port.
-    private func report(running: Bool, backends: JSON, port: Int?, paths: Paths) -> JSON {
-        let named = RunnerEndpoint.named(paths).map { "\($0.base)/v1/" }
+    private func report(running: Bool, backends: JSON, port: Int?, paths: Paths) throws -> JSON {
+        let named = try RunnerEndpoint.named(paths).map { "\($0.base)/v1/" }
         func endpoint(_ host: String) -> JSON {
             (named ?? port.map { "http://\(host):\($0)/v1/" }).map { .string($0) } ?? .null
         }
@@ -82,7 +83,8 @@ struct Version: AsyncParsableCommand {
                 let client = RunnerClient(http: http, endpoint: endpoint)
                 server = (try? await client.json(.GET, "/version")["version"]?.string) ?? server
             }
-            let kind = RunnerEndpoint.named(context.paths) == nil ? "Docker Engine" : "Docker Engine (Manual Install)"
+            let named = try RunnerEndpoint.named(context.paths)
+            let kind = named == nil ? "Docker Engine" : "Docker Engine (Manual Install)"
             context.console.out.print(
                 """
                 Client:
