@@ -83,7 +83,8 @@ let package = Package(
         // Shared by both halves.
         library("DockerEngine", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
         library(
-            "OCI", ["Core", asyncAlgorithms, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess, system]),
+            "OCI",
+            ["Core", asyncAlgorithms, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess, system]),
 
         // Model Runner.
         library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),

@@ -21,7 +21,8 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from chat_stream import cpu_model, fetch, free_port, stop, wait_for
+from chat_stream import cpu_model, free_port, stop, wait_for
+from mcpbench import usage
 
 ALIGNMENT = 32
 
@@ -77,6 +78,7 @@ class Bench:
         for name in ("DOCKER_CONFIG", "MODELS_PATH", "MODEL_RUNNER_HOST"):
             self.environment.pop(name, None)
         self.rows = {}
+        self.pushed = []
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -123,10 +125,15 @@ class Bench:
 
     def pulls(self):
         base = f"http://127.0.0.1:{self.registry_port}"
-        self.wharf("rm", "-f", self.name)
+        # All its names, else its files stay.
+        for name in [self.name, *self.pushed]:
+            self.wharf("rm", "-f", name)
+        self.pushed = []
         os.sync()
         peak(self.daemon.pid, reset=True)
+        cpu = usage(self.daemon.pid)[2]
         self.note("pull", self.wharf("pull", self.name))
+        self.rows.setdefault("pull cpu", []).append(usage(self.daemon.pid)[2] - cpu)
         self.rows.setdefault("pull memory", []).append(peak(self.daemon.pid))
         os.sync()
         layout = self.path("layout")
@@ -148,11 +155,14 @@ class Bench:
         base = f"http://127.0.0.1:{self.registry_port}"
         target = f"127.0.0.1:{self.registry_port}/bench/push{round}:1"
         self.wharf("tag", self.name, target)
+        self.pushed.append(target)
         # Under the same registry its blob would be taken from the other name.
         timed(["curl", "-sSf", "-X", "DELETE", f"{base}/v2/bench/model/blobs/{self.blob}"])
         os.sync()
         peak(self.daemon.pid, reset=True)
+        cpu = usage(self.daemon.pid)[2]
         self.note("push", self.wharf("push", target))
+        self.rows.setdefault("push cpu", []).append(usage(self.daemon.pid)[2] - cpu)
         self.rows.setdefault("push memory", []).append(peak(self.daemon.pid))
         os.sync()
         begin = time.monotonic()
@@ -183,7 +193,8 @@ def table(options, rows):
         ("`docker model push`", "push", "push"), ("`curl -T`", "curl -T", "push"),
     ]:
         lines.append(f"| {title} | {middle[what]:.2f} | {middle[what] / middle[base]:.2f} |")
-    lines += ["", f"The daemon's memory at its peak: pull {max(rows['pull memory']):.1f} MiB, push {max(rows['push memory']):.1f} MiB."]
+    lines += ["", f"The daemon's memory at its peak: pull {max(rows['pull memory']):.1f} MiB, push {max(rows['push memory']):.1f} MiB; "
+              f"its own CPU: pull {middle['pull cpu']:.2f} s, push {middle['push cpu']:.2f} s."]
     return "\n".join(lines)
 
 

@@ -79,7 +79,8 @@ extension HuggingFace {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         do {
             let deadline = NIODeadline.now() + .seconds(60)
-            do { return try await connections.execute(request, to: address, deadline: deadline) } catch let error as HTTPClientError
+            do { return try await connections.execute(request, to: address, deadline: deadline) } catch let error
+                as HTTPClientError
                 where error == .remoteConnectionClosed
             {
                 // An idle connection may be closed in the moment it is taken for this.

@@ -135,7 +135,8 @@ package struct BlobDownload: Sendable {
     private func requireSpace(_ count: Int64) throws {
         guard let available = POSIX.freeSpace(at: store.folder), available < count else { return }
         throw Failure(
-            .resourceExhausted, "\(source.name) needs \(ByteCount(count)) more, and \(store.folder) has room for "
+            .resourceExhausted,
+            "\(source.name) needs \(ByteCount(count)) more, and \(store.folder) has room for "
                 + "\(ByteCount(available))", advice: "Make room, or keep models elsewhere with MODELS_PATH")
     }
 
@@ -147,7 +148,7 @@ package struct BlobDownload: Sendable {
 
 /// Bytes that are written together.
 private struct Batch {
-    private static let enough = 1 << 20
+    private static let enough = 512 << 10
 
     private var chunks: [ByteBuffer] = []
     private var count = 0

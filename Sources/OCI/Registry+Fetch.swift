@@ -16,7 +16,9 @@ extension Registry {
         }
         return try await naming("cannot read the configuration of \(reference)") {
             var bytes = ByteBuffer()
-            try await stream(manifest.config, in: reference, from: 0, { _ in }) { chunk in bytes.writeImmutableBuffer(chunk) }
+            try await stream(manifest.config, in: reference, from: 0, { _ in }) { chunk in
+                bytes.writeImmutableBuffer(chunk)
+            }
             guard Digest.of(bytes, manifest.config.digest.algorithm) == manifest.config.digest else {
                 throw Failure(.corrupted, "its bytes are not those of \(manifest.config.digest)")
             }
@@ -80,7 +82,8 @@ extension Registry {
             throw Failure(.corrupted, "\(endpoint.name) answers \(response.status.code) where all bytes were asked for")
         }
         if let length = response.headers.first(name: "Content-Length"), Int64(length) != blob.size - start {
-            throw Failure(.corrupted, "\(endpoint.name) sends \(length.prefix(20)) bytes instead of \(blob.size - start)")
+            throw Failure(
+                .corrupted, "\(endpoint.name) sends \(length.prefix(20)) bytes instead of \(blob.size - start)")
         }
         try await begin(start)
         var count = start

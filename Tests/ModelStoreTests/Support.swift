@@ -28,7 +28,9 @@ func withRegistry(_ body: (FakeRegistry, Registry) async throws -> Void) async t
     try await FakeRegistry.run { fake in
         try await HTTPClient.withHTTPClient(configuration: Registry.clientConfiguration) { client in
             try await body(
-                fake, Registry(client: client, environment: Paths(environment: [:]), userAgent: "wharf-tests/1", pause: { _ in }))
+                fake,
+                Registry(
+                    client: client, environment: Paths(environment: [:]), userAgent: "wharf-tests/1", pause: { _ in }))
         }
     }
 }

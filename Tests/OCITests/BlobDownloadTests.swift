@@ -104,7 +104,8 @@ import Testing
     }
 
     @Test func goesOnWhereTheConnectionBroke() async throws {
-        let sender = Sender(Self.random(), [.breaksAfter(1_200_000), .breaksAfter(0), .breaksAfter(7), .breaksAfter(0)])
+        let sender = Sender(
+            Self.random(), [.breaksAfter(1_200_000), .breaksAfter(0), .breaksAfter(7), .breaksAfter(0)])
         let outcome = try await download(sender)
         #expect(outcome.failure == nil, "\(outcome.failure?.description ?? "")")
         #expect(sender.asked.withLock { $0 } == [0, 1_200_000, 1_200_000, 1_200_007, 1_200_007])

@@ -54,8 +54,11 @@ struct Bench: Sendable {
             configuration: .init(socket: socket, port: 0, version: "1.2.3") { address in
                 if case .tcp(_, let port) = address { listening.fulfil(.success(port)) }
             }, store: store, registry: Registry(client: client, environment: paths, userAgent: "test"),
-            hub: { try HuggingFace(
-                    connections: Connections(direct: client, environment: paths), environment: paths, userAgent: "test", token: $0) },
+            hub: {
+                try HuggingFace(
+                    connections: Connections(direct: client, environment: paths), environment: paths, userAgent: "test",
+                    token: $0)
+            },
             backends: [LlamaServer(paths: paths)], installer: EngineInstaller(paths: paths), logger: quiet)
         let outcome: Result<Void, any Error>
         do {

@@ -18,8 +18,11 @@ import Testing
         return RunnerServer(
             configuration: configuration, store: bench.store,
             registry: Registry(client: bench.client, environment: paths, userAgent: "test"),
-            hub: { try HuggingFace(
-                    connections: Connections(direct: bench.client, environment: paths), environment: paths, userAgent: "test", token: $0) },
+            hub: {
+                try HuggingFace(
+                    connections: Connections(direct: bench.client, environment: paths), environment: paths,
+                    userAgent: "test", token: $0)
+            },
             backends: [LlamaServer(paths: paths)], installer: EngineInstaller(paths: paths), logger: Bench.quiet)
     }
 
