@@ -6,7 +6,8 @@ internal import SystemPackage
 /// A model that another tool keeps on this machine, found but not looked into.
 package struct ForeignModel: Sendable {
     struct File: Sendable {
-        let role: ModelAssembly.Role
+        /// What it is for in a model that is put together here; nil in one that comes with a manifest.
+        let role: ModelAssembly.Role?
         /// Below the model.
         let path: String
         /// Where it is, its links resolved.
@@ -21,20 +22,24 @@ package struct ForeignModel: Sendable {
         case git(String)
     }
 
+    enum Kind: Sendable {
+        /// It has a manifest, which is kept as it is: nothing is lost, and it has the id that a pull would give it.
+        case artifact(Manifest)
+        /// Only files: a model is put together of them.
+        case files(ModelAssembly.Origin)
+    }
+
     /// What it is called here.
     package let name: ModelReference
     let files: [File]
-    let origin: ModelAssembly.Origin
-    /// What is lost on the way, for people.
-    package let remarks: [String]
+    let kind: Kind
     /// Bytes of all its files.
     package let size: Int64
 
-    init(name: ModelReference, files: [File], origin: ModelAssembly.Origin, remarks: [String] = []) throws {
+    init(name: ModelReference, files: [File], kind: Kind) throws {
         self.name = name
         self.files = files
-        self.origin = origin
-        self.remarks = remarks
+        self.kind = kind
         size = try files.reduce(0) { total, file in
             try total + Files.wrap("cannot read \(file.source)") { try POSIX.status(file.source).size }
         }

@@ -48,7 +48,8 @@ package enum HuggingFaceCache {
                     files: ModelAssembly.Part.roles(of: selection).map { role, file in
                         try source(of: file, role, root, folder)
                     },
-                    origin: .init(source: "https://huggingface.co/\(repository.lowercased())", revision: commit))
+                    kind: .files(
+                        .init(source: "https://huggingface.co/\(repository.lowercased())", revision: commit)))
             }
         }
     }

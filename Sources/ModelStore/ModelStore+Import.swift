@@ -32,10 +32,17 @@ extension ModelStore {
             if file.role == .gguf || file.role == .safetensors {
                 newest = max(newest, Timestamp(seconds: status.modified))
             }
-            parts.append(.init(role: file.role, path: file.path, digest: digest, size: status.size))
+            if let role = file.role {
+                parts.append(.init(role: role, path: file.path, digest: digest, size: status.size))
+            }
         }
-        let assembly = ModelAssembly(parts: parts, created: newest, origin: foreign.origin)
-        guard let model = try register(assembly.manifest(in: blobs), tag: tag) else {
+        let manifest =
+            switch foreign.kind {
+            case .artifact(let manifest): manifest
+            case .files(let origin):
+                try ModelAssembly(parts: parts, created: newest, origin: origin).manifest(in: blobs)
+            }
+        guard let model = try register(manifest, tag: tag) else {
             throw Failure(.conflict, "the files of \(foreign.name.display) were removed while it was imported")
         }
         return Imported(model: model, linked: linked, copied: copied)

@@ -32,44 +32,21 @@ package enum OllamaCache {
 
     private static func model(_ name: String, at path: FilePath, _ folder: FilePath) throws -> ForeignModel {
         let manifest = try Manifest(parsing: Files.read(path, limit: Manifest.maximumBytes))
-        var files: [ForeignModel.File] = []
-        var lost: [String] = []
-        for layer in manifest.layers {
-            let kind = layer.mediaType.split(separator: ".").last.map(String.init) ?? ""
-            let role: ModelAssembly.Role
-            switch kind {
-            case "model": role = .gguf
-            case "projector": role = .projector
-            case "license": role = .licence
-            case "adapter":
-                throw Failure(.unsupported, "it is a base model with an adapter", advice: "Import its base model")
-            default:
-                lost.append(kind)
-                continue
-            }
-            let blob = folder.appending("blobs").appending("\(layer.digest.algorithm.rawValue)-\(layer.digest.hex)")
-            guard let status = try? POSIX.status(blob), status.size == layer.size else {
-                throw Failure(.corrupted, "its file \(layer.digest) is missing or incomplete")
-            }
-            files.append(
-                ForeignModel.File(
-                    role: role, path: fileName(role, files), source: blob, check: .sha256(layer.digest)))
+        try ModelStore.requireModel(manifest, name)
+        guard manifest.layers.contains(where: { $0.mediaType == MediaType.ollamaModel }) else {
+            throw Failure(.unsupported, "it has no GGUF file")
         }
-        guard files.contains(where: { $0.role == .gguf }) else { throw Failure(.unsupported, "it has no GGUF file") }
-        let remarks = lost.isEmpty ? [] : ["left behind: \(Set(lost).sorted().joined(separator: ", "))"]
+        var seen = Set<Digest>()
+        let blobs = (manifest.layers + [manifest.config]).filter { seen.insert($0.digest).inserted }
         return try ForeignModel(
-            name: ModelReference(parsing: name), files: files,
-            origin: .init(source: "ollama://\(name)", revision: manifest.digest.hex), remarks: remarks)
-    }
-
-    /// Its blobs have no names of their own.
-    private static func fileName(_ role: ModelAssembly.Role, _ before: [ForeignModel.File]) -> String {
-        let count = before.filter { $0.role == role }.count
-        let suffix = count == 0 ? "" : "-\(count + 1)"
-        return switch role {
-        case .gguf: "model\(suffix).gguf"
-        case .projector: "mmproj\(suffix).gguf"
-        default: "LICENSE\(suffix)"
-        }
+            name: ModelReference(parsing: name),
+            files: blobs.map { blob in
+                let digest = blob.digest
+                let path = folder.appending("blobs").appending("\(digest.algorithm.rawValue)-\(digest.hex)")
+                guard digest.algorithm == .sha256, let status = try? POSIX.status(path), status.size == blob.size else {
+                    throw Failure(.corrupted, "its file \(digest) is missing or incomplete")
+                }
+                return ForeignModel.File(role: nil, path: "", source: path, check: .sha256(digest))
+            }, kind: .artifact(manifest))
     }
 }

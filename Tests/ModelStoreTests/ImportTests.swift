@@ -25,8 +25,16 @@ import Testing
                 "size": .int(bytes.readableBytes),
             ]
         }
+        let config = ByteBuffer(
+            string: #"{"model_format":"gguf","model_family":"llama","model_type":"1.1M","file_type":"Q8_0"}"#)
+        let digest = Digest.sha256(of: config)
+        try write(config, "blobs/sha256-\(digest.hex)", in: folder)
         let manifest: JSON = [
-            "schemaVersion": 2, "mediaType": .string(MediaType.dockerManifest), "config": descriptors[0],
+            "schemaVersion": 2, "mediaType": .string(MediaType.dockerManifest),
+            "config": [
+                "mediaType": "application/vnd.docker.container.image.v1+json", "digest": .string(digest.description),
+                "size": .int(config.readableBytes),
+            ],
             "layers": .array(descriptors),
         ]
         try write(manifest.bytes, "manifests/\(name)", in: folder)
@@ -36,21 +44,22 @@ import Testing
         try await withTemporaryDirectory { folder in
             try ollama(
                 folder, name: "registry.ollama.ai/library/pebble/1m",
-                extra: [("template", ByteBuffer(string: "{{ . }}"))])
-            try ollama(folder, name: "hf.co/Org/Repo/Q8_0", extra: [("adapter", ByteBuffer(string: "lora"))])
+                extra: [
+                    ("template", ByteBuffer(string: "{{ . }}")), ("system", ByteBuffer(string: "Be kind.")),
+                ])
+            try write(ByteBuffer(string: "{}"), "manifests/hf.co/Org/Repo/Q8_0", in: folder)
             try await withStore { store in
                 let all = try OllamaCache.models(in: folder)
                 #expect(all.models.map(\.name.canonical) == ["registry.ollama.ai/library/pebble:1m"])
-                #expect(
-                    all.problems.map { $0.hasPrefix("hf.co/Org/Repo:Q8_0: it is a base model with an adapter") } == [
-                        true
-                    ])
+                #expect(all.problems.map { $0.hasPrefix("hf.co/Org/Repo:Q8_0: ") } == [true])
                 let foreign = try #require(try all.named(["pebble:1m"]).models.first)
-                #expect(foreign.remarks == ["left behind: template"])
                 let imported = try await store.take(foreign)
                 #expect(imported.copied == 0 && imported.linked == foreign.size)
                 #expect(imported.model.config.quantization == "Q8_0")
-                #expect(imported.model.manifest.layers.map(\.mediaType) == [MediaType.gguf, MediaType.license])
+                // Its own manifest, byte for byte, so that nothing of it is lost.
+                let own = try Files.read(folder.appending("manifests/registry.ollama.ai/library/pebble/1m"))
+                #expect(imported.model.manifest.raw == own)
+                #expect(imported.model.customization.system == "Be kind.")
                 let weights = try #require(imported.model.manifest.layers.first)
                 #expect(try POSIX.status(store.blobs.path(of: weights.digest)).links == 2)
                 #expect(Files.exists(try store.bundle(for: imported.model).weights))

@@ -41,10 +41,9 @@ struct Import: AsyncParsableCommand {
             do {
                 let imported = try await store.take(model)
                 let copied = imported.copied > 0 ? ", \(ByteCount(imported.copied)) copied" : ""
-                let remark = ([""] + model.remarks).joined(separator: "; ")
                 out.print(
                     "Imported \(model.name.display) as \(imported.model.id.short): "
-                        + "\(ByteCount(imported.linked)) linked\(copied)\(remark)".printable)
+                        + "\(ByteCount(imported.linked)) linked\(copied)".printable)
             } catch let failure as Failure {
                 failures += 1
                 err.print("skipped \(model.name.display): \(failure)".printable)
@@ -74,11 +73,9 @@ struct Import: AsyncParsableCommand {
     }
 
     private static func table(_ models: [ForeignModel]) -> Table {
-        var table = Table(["MODEL NAME", "SIZE", "REMARKS"])
+        var table = Table(["MODEL NAME", "SIZE"])
         for model in models {
-            table.append([
-                model.name.display, ByteCount(model.size).decimal, model.remarks.joined(separator: "; "),
-            ])
+            table.append([model.name.display, ByteCount(model.size).decimal])
         }
         return table
     }
