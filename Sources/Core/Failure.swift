@@ -50,7 +50,7 @@ extension Failure: CustomStringConvertible {
     package var description: String {
         var text = message
         if let cause { text += ": \(Failure.text(of: cause))" }
-        if let advice { text += ". \(advice)\(advice.hasSuffix(".") ? "" : ".")" }
+        if let advice { text += ". \(advice)\(advice.hasSuffix(".") || advice.hasSuffix("?") ? "" : ".")" }
         return String(text.map { $0.isNewline ? " " : $0 })
     }
 

@@ -17,7 +17,9 @@ extension ModelStore {
     package func remove(named name: String, force: Bool = false) throws -> [Removal] {
         let reference = try ModelReference(parsing: name)
         let (removals, id, files) = try change { index -> ([Removal], Digest?, [Digest]) in
-            guard let entry = index.entry(for: reference) else { throw Self.notFound(name) }
+            guard let entry = index.entry(for: reference) else {
+                throw Self.notFound(name, near: index.entries(partial: name))
+            }
             if Self.isTag(reference, of: entry) {
                 let removed = index.untag(reference.canonical).map { Removal.untagged($0) }
                 if index.entry(with: entry.id)?.tags.isEmpty == false { return (removed, nil, []) }
@@ -61,7 +63,8 @@ extension ModelStore {
         let canonical = try Self.tagName(target)
         let reference = try ModelReference(parsing: source)
         let entry = try change { index in
-            guard let entry = index.entry(for: reference) ?? index.entry(partial: source) else {
+            let near = index.entries(partial: source)
+            guard let entry = try index.entry(for: reference) ?? StoreIndex.only(near, named: source) else {
                 throw Self.notFound(source)
             }
             index.tag(entry.id, as: canonical)

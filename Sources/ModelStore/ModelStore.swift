@@ -77,14 +77,20 @@ package final class ModelStore: Sendable {
     package func model(named name: String, partial: Bool = true) throws -> Model {
         let lookup = try lookup()
         let reference = try ModelReference(parsing: name)
-        guard let entry = lookup.entry(for: reference) ?? (partial ? lookup.entry(partial: name) : nil) else {
-            throw Self.notFound(name)
+        if let entry = lookup.entry(for: reference) { return try model(entry) }
+        guard partial, let entry = try lookup.entry(partial: name) else {
+            throw Self.notFound(name, near: lookup.index.entries(partial: name))
         }
         return try model(entry)
     }
 
-    static func notFound(_ name: String) -> Failure {
-        Failure(.notFound, "model not found: \(name)", advice: "List the models there are with: docker model ls")
+    /// - Parameter near: what was perhaps meant, where a whole name is wanted.
+    static func notFound(_ name: String, near: [StoreIndex.Entry] = []) -> Failure {
+        let meant = near.prefix(5).compactMap(\.tags.first).map { ModelReference.display($0) }
+        return Failure(
+            .notFound, "model not found: \(name)",
+            advice: meant.isEmpty
+                ? "List the models there are with: docker model ls" : "Did you mean \(meant.joined(separator: " or "))?")
     }
 
     func model(_ entry: StoreIndex.Entry) throws -> Model {

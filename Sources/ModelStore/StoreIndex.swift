@@ -48,14 +48,22 @@ struct StoreIndex: Hashable, Sendable {
             ?? entries.first { $0.tags.contains { Self.normalized($0) == canonical } }
     }
 
-    /// The entry one of whose tags ends in this last path component: `x` for `registry/team/x:tag`.
-    func entry(partial name: String) -> Entry? {
-        entries.first { entry in
+    /// The entries one of whose tags ends in this last path component: `x` for `registry/team/x:tag`.
+    func entries(partial name: String) -> [Entry] {
+        entries.filter { entry in
             entry.tags.contains { tag in
                 let last = tag.split(separator: "/").last ?? ""
                 return last == name || last.prefix { $0 != ":" && $0 != "@" } == name
             }
         }
+    }
+
+    /// - Throws: `.conflict` for a part of a name that several models share.
+    static func only(_ found: [Entry], named name: String) throws -> Entry? {
+        guard found.count > 1 else { return found.first }
+        let names = found.prefix(5).compactMap(\.tags.first).map { ModelReference.display($0) }
+        throw Failure(
+            .conflict, "\"\(name)\" may be \(names.joined(separator: " or "))", advice: "Give the model's whole name")
     }
 
     /// Older stores have shorter names in them.

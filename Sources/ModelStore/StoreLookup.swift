@@ -8,7 +8,7 @@ struct StoreLookup: Sendable {
     /// By the first 12 digits, which is what an id has at least.
     private var ids: [Substring: Int] = [:]
     private var digests: [Digest: Int] = [:]
-    private var lastParts: [Substring: Int] = [:]
+    private var lastParts: [Substring: [Int]] = [:]
 
     init(_ index: StoreIndex) {
         self.index = index
@@ -19,8 +19,8 @@ struct StoreLookup: Sendable {
             for tag in entry.tags {
                 tags[tag] = tags[tag] ?? place
                 let last = tag[(tag.lastIndex(of: "/").map { tag.index(after: $0) } ?? tag.startIndex)...]
-                for part in [last, last.prefix { $0 != ":" && $0 != "@" }] {
-                    lastParts[part] = lastParts[part] ?? place
+                for part in [last, last.prefix { $0 != ":" && $0 != "@" }] where lastParts[part]?.last != place {
+                    lastParts[part, default: []].append(place)
                 }
             }
         }
@@ -46,5 +46,9 @@ struct StoreLookup: Sendable {
     }
 
     /// The entry one of whose tags ends in this last path component.
-    func entry(partial name: String) -> StoreIndex.Entry? { lastParts[name[...]].map { index.entries[$0] } }
+    ///
+    /// - Throws: `.conflict` where there are several.
+    func entry(partial name: String) throws -> StoreIndex.Entry? {
+        try StoreIndex.only(lastParts[name[...], default: []].map { index.entries[$0] }, named: name)
+    }
 }

@@ -53,7 +53,7 @@ struct OpenAIRoutes: Sendable {
             throw NIOTooManyBytesError(maxBytes: Self.maximumRequest)
         }
         let body = try await request.body.collect(upTo: Self.maximumRequest)
-        let model = try store.model(named: try Self.modelName(in: body), partial: false)
+        let model = try store.model(named: try Self.modelName(in: body))
         let bundle = try store.bundle(for: model)
         let load = Load(
             backend: backend, modelID: model.id.description,

@@ -104,6 +104,21 @@ import Testing
         }
     }
 
+    @Test func aPartOfANameIsEnoughWhereItMeansOneModelAndNothingIsRemovedByIt() async throws {
+        try await withStore { store in
+            let model = try await pack(store, "localhost:5000/team/pebble:v1")
+            #expect(try store.model(named: "pebble").id == model.id)
+            let missing = #expect(throws: Failure.self) { try store.remove(named: "pebble") }
+            #expect(missing?.description.hasSuffix("Did you mean localhost:5000/team/pebble:v1?") == true)
+            _ = try await pack(store, "localhost:5000/other/pebble:v1", contextSize: 77)
+            let unclear = #expect(throws: Failure.self) { try store.model(named: "pebble") }
+            #expect(unclear?.code == .conflict)
+            #expect(unclear?.description.contains("localhost:5000/other/pebble:v1") == true)
+            #expect(throws: Failure.self) { try store.tag("pebble", as: ModelReference(parsing: "x")) }
+            #expect(try store.models().count == 2)
+        }
+    }
+
     @Test func findsByEveryKindOfName() async throws {
         try await withStore { store in
             let model = try await pack(store, "localhost:5000/team/pebble:v1")
