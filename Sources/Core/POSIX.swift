@@ -169,7 +169,7 @@ package enum POSIX {
     }
 
     /// The home folder that the system has on record for this user.
-    private static var recordedHome: String? {
+    package static var recordedHome: String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 << 10) { buffer in
             var entry = passwd()
             var found: UnsafeMutablePointer<passwd>?

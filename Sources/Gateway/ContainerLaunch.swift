@@ -33,7 +33,13 @@ package struct ContainerLaunch: Sendable {
         }
         let values = values
         let grant = settings.grants[server.name]
-        let mounts = try Mounts(values.volumes, of: server.name, grant: grant)
+        let mounts = try Mounts(values.volumes, of: server.name, grants: settings.grants)
+        if let name = values.exposed.first {
+            throw Failure(
+                .unsupported,
+                "its command has the secret variable \(name) in it, and everybody on this machine can read "
+                    + "command lines", advice: "Use an entry whose server reads it from its environment.")
+        }
         var spec = ContainerSpec(image: image)
         spec.command = values.command
         spec.environment = values.environment
@@ -51,7 +57,8 @@ package struct ContainerLaunch: Sendable {
         spec.capDrop = ["ALL"]
         spec.securityOpt = ["no-new-privileges"]
         spec.useInit = true
-        spec.user = server.user ?? mounts.owner
+        // On files of a person the server is that person, whatever its entry says.
+        spec.user = mounts.owner ?? server.user
         spec.autoRemove = true
         spec.openStdin = true
         spec.stdinOnce = true

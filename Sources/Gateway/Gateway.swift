@@ -46,8 +46,10 @@ package final class Gateway: Sendable {
         let owner = Owner.make()
         let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let onTools: @Sendable () -> Void = { changes.continuation.yield() }
+        // Progress of shared servers, of which a client that does not keep up misses some.
+        let notes = AsyncStream.makeStream(of: RPC.Notification.self, bufferingPolicy: .bufferingNewest(64))
         let subscription = shared.map { shared in
-            (servers: shared, subscriber: shared.join(.init(onTools: onTools, onNotification: onNotification)))
+            (servers: shared, subscriber: shared.join(.init(onTools: onTools) { notes.continuation.yield($0) }))
         }
         defer { subscription.map { $0.servers.leave($0.subscriber) } }
         var own: [Upstream] = []
@@ -73,6 +75,10 @@ package final class Gateway: Sendable {
                     await upstream.run()
                     return nil
                 }
+            }
+            group.addTask {
+                for await note in notes.stream { await onNotification(note) }
+                return nil
             }
             group.addTask {
                 for await _ in changes.stream where gateway.refresh() {

@@ -13,7 +13,11 @@ struct Mounts: Sendable {
 
     /// - Parameter volumes: `SOURCE:TARGET[:MODE]` or `TARGET`, templates filled in.
     /// - Throws: `.forbidden` for what is not granted or never given; `.invalidArgument` for what cannot be understood.
-    init(_ volumes: [String], of server: String, grant: Grants.Grant) throws {
+    init(_ volumes: [String], of server: String, grants: Grants) throws {
+        let grant = grants[server]
+        // Of all servers: what one may write it can also turn into a link, while another is being started.
+        let writable = grants.servers.values.flatMap(\.files).filter { $0.isWritable && $0.name.hasPrefix("/") }
+            .compactMap { try? POSIX.resolve(FilePath($0.name)) }
         var mounts: [ContainerSpec.Mount] = []
         var memory: [String] = []
         var owner: String?
@@ -32,6 +36,12 @@ struct Mounts: Sendable {
                 let found = try Self.resolve(source)
                 guard let place = Self.granted(found.path, grant) else { throw Self.notGranted(source, server) }
                 try Self.requireHarmless(found.path, found.status)
+                if let root = writable.first(where: { found.path.starts(with: $0) && found.path != $0 }) {
+                    throw Failure(
+                        .forbidden, "it asks for \(found.path), which is below \(root), where a server may write",
+                        advice: "A link put there meanwhile could lead anywhere: grant \(root) itself, or to read only."
+                    )
+                }
                 mounts.append(
                     .init(
                         .bind, source: found.path.string, target: target, isReadOnly: !place.isWritable || mode == "ro")
@@ -53,7 +63,11 @@ struct Mounts: Sendable {
         grant.files.filter { place in
             guard place.name.hasPrefix("/"), let root = try? POSIX.resolve(FilePath(place.name)) else { return false }
             return path.starts(with: root)
-        }.max { $0.name.utf8.count < $1.name.utf8.count }
+        }.max { depth($0) < depth($1) }
+    }
+
+    private static func depth(_ place: Grants.Place) -> Int {
+        (try? POSIX.resolve(FilePath(place.name)))?.components.count ?? 0
     }
 
     private static func resolve(_ source: String) throws -> (path: FilePath, status: POSIX.Status) {
@@ -68,8 +82,9 @@ struct Mounts: Sendable {
         "/var/lib/docker", "/var/lib/containerd", "/System", "/Library",
     ]
     private static let credentials: Set<String> = [
-        ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config", ".netrc", ".npmrc", ".pypirc", "id_rsa",
-        "id_ed25519", "id_ecdsa", "id_dsa",
+        ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config", ".netrc", ".npmrc", ".pypirc",
+        ".git-credentials",
+        ".password-store", ".mozilla", ".vault-token", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa",
     ]
 
     /// What no grant gives: the way to root on this machine, and the keys of a person.
@@ -81,8 +96,12 @@ struct Mounts: Sendable {
         }
         guard status.isDirectory || status.isRegular else { throw refuse("it is neither a folder nor a plain file") }
         if path == "/" { throw refuse("it is the whole machine") }
-        if let home = try? POSIX.resolve(Paths().home), home.starts(with: path) {
+        let homes = [Paths().home.string, POSIX.recordedHome].compactMap { $0 }
+        if homes.contains(where: { (try? POSIX.resolve(FilePath($0)))?.starts(with: path) == true }) {
             throw refuse("it holds your home, with all your keys")
+        }
+        if (try? POSIX.status(path.appending("docker.sock")))?.isSocket == true {
+            throw refuse("a Docker Engine listens in it")
         }
         if systemFolders.contains(where: { path.starts(with: FilePath($0)) }) {
             throw refuse("it belongs to the system")

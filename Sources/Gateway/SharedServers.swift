@@ -12,7 +12,8 @@ package final class SharedServers: Sendable {
     /// One session that uses them.
     struct Subscriber: Sendable {
         let onTools: @Sendable () -> Void
-        let onNotification: @Sendable (RPC.Notification) async -> Void
+        /// Must not wait: one session that does not listen would stop the server for all.
+        let onNotification: @Sendable (RPC.Notification) -> Void
     }
 
     private struct State {
@@ -42,8 +43,8 @@ package final class SharedServers: Sendable {
         let owner = Owner.make()
         let upstreams = servers.filter(\.isStateless).map { server in
             Upstream(
-                server: server, settings: settings, owner: owner, engine: engine, onEvent: onEvent,
-                onNotification: { await shared.pass($0) }, onTools: { shared.toolsChanged() })
+                server: server, settings: settings, owner: owner, engine: engine, isShared: true, onEvent: onEvent,
+                onNotification: { shared.pass($0) }, onTools: { shared.toolsChanged() })
         }
         shared.upstreams.fulfil(.success(upstreams))
         return try await withThrowingTaskGroup(of: R?.self) { group in
@@ -98,7 +99,7 @@ package final class SharedServers: Sendable {
         return try await body(params.replacing("_meta", with: renamed))
     }
 
-    func pass(_ notification: RPC.Notification) async {
+    func pass(_ notification: RPC.Notification) {
         guard notification.method == "notifications/progress", let params = notification.params,
             let own = (try? params["progressToken"]?.parsed())?.string
         else { return }
@@ -106,7 +107,7 @@ package final class SharedServers: Sendable {
             state.calls[own].flatMap { call in state.subscribers[call.subscriber].map { ($0, call.token) } }
         }
         guard let (subscriber, token) = found else { return }
-        await subscriber.onNotification(
+        subscriber.onNotification(
             RPC.Notification(method: notification.method, params: params.replacing("progressToken", with: token)))
     }
 

@@ -7,6 +7,8 @@ internal import Toolkit
 /// One server: its container, started, watched, started again when it dies, stopped when idle, and removed.
 final class Upstream: Sendable {
     let server: Server
+    /// Whether several clients use it, who must not read each other's traces in its last words.
+    private let isShared: Bool
     private let launch: ContainerLaunch
     /// nil where the server runs beside the gateway and is only connected to.
     private let engine: Engine?
@@ -27,11 +29,12 @@ final class Upstream: Sendable {
     }
 
     init(
-        server: Server, settings: GatewaySettings, owner: String, engine: Engine?,
+        server: Server, settings: GatewaySettings, owner: String, engine: Engine?, isShared: Bool = false,
         onEvent: @escaping @Sendable (GatewayEvent) async -> Void,
         onNotification: @escaping @Sendable (RPC.Notification) async -> Void, onTools: @escaping @Sendable () -> Void
     ) {
         self.server = server
+        self.isShared = isShared
         self.engine = engine
         self.onEvent = onEvent
         self.onNotification = onNotification
@@ -121,6 +124,8 @@ final class Upstream: Sendable {
 
     private func runContainer(_ engine: Engine, since start: ContinuousClock.Instant) async throws {
         let spec = try launch.spec()
+        try await requireOwnNetwork(spec.networkMode ?? "", engine)
+        await complaints.clear()
         try await makeImageAvailable(spec.image, engine)
         try await withContainer(spec, named: launch.containerName, engine) { id in
             try await engine.withAttached(id) { attachment in
@@ -141,7 +146,7 @@ final class Upstream: Sendable {
     /// Adds what the server said last to an error, where its session broke.
     private func explained(_ error: any Error) async -> Failure {
         let failure = Failure.wrapping(error, "the MCP server \(server.name)")
-        guard failure.code == .unavailable || failure.code == .timedOut, let tail = await complaints.text,
+        guard !isShared, failure.code == .unavailable || failure.code == .timedOut, let tail = await complaints.text,
             !failure.message.contains("its last words")
         else { return failure }
         return Failure(failure.code, "\(failure.message); its last words: \(tail)", cause: failure.cause)
@@ -206,6 +211,19 @@ final class Upstream: Sendable {
         try outcome.get()
     }
 
+    /// The network of a container may be that of yet another one, and in the end the machine's own.
+    private func requireOwnNetwork(_ mode: String, _ engine: Engine) async throws {
+        var mode = mode
+        for _ in 0..<8 where mode.hasPrefix("container:") {
+            let found = try await engine.inspectContainer(String(mode.dropFirst("container:".count)))
+            mode = found["HostConfig"]?["NetworkMode"]?.string ?? ""
+        }
+        guard mode != "host", !mode.hasPrefix("container:") else {
+            throw Failure(
+                .forbidden, "the network it was granted is the machine's own", advice: "Grant another network.")
+        }
+    }
+
     private func makeImageAvailable(_ image: String, _ engine: Engine) async throws {
         if try await engine.imageExists(image) { return }
         do { try await engine.pullImage(image) { _ in } } catch {
@@ -250,6 +268,8 @@ private actor StandardErrorTail {
         lines.append(String(line.prefix(500)))
         if lines.count > 5 { lines.removeFirst() }
     }
+
+    func clear() { lines = [] }
 
     var text: String? { lines.isEmpty ? nil : lines.joined(separator: " | ") }
 }

@@ -90,7 +90,8 @@ package final class ModelStore: Sendable {
         return Failure(
             .notFound, "model not found: \(name)",
             advice: meant.isEmpty
-                ? "List the models there are with: docker model ls" : "Did you mean \(meant.joined(separator: " or "))?")
+                ? "List the models there are with: docker model ls" : "Did you mean \(meant.joined(separator: " or "))?"
+        )
     }
 
     func model(_ entry: StoreIndex.Entry) throws -> Model {
@@ -123,8 +124,7 @@ package final class ModelStore: Sendable {
 
     private func completed(_ config: ModelConfig, _ manifest: Manifest) -> ModelConfig {
         let config = config.completed(from: manifest)
-        let format = ArtifactFormat(manifest)
-        guard format == .modelPack || format == .ollama, config.gguf.isEmpty,
+        guard config.gguf.isEmpty,
             let weights = manifest.layers.first(where: { $0.kind == .weights(.gguf) }),
             let file = try? GGUF(reading: blobs.path(of: weights.digest))
         else { return config }

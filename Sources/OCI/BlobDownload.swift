@@ -26,14 +26,12 @@ package struct BlobDownload: Sendable {
     /// - Throws: `.corrupted` for wrong bytes, of which none stay; `.resourceExhausted` on a full disk; what the source
     ///   throws. What has come before a break stays for the next attempt.
     package func run(progress: @escaping @Sendable (Int64) async throws -> Void) async throws {
-        let shown = Highest(progress)
-        guard let partial = try await take(shown) else { return try await shown.tell(source.size) }
+        let shown = HighWater(progress)
+        guard let partial = try await take(shown) else { return try await shown.reached(source.size) }
         do {
             try await fill(partial, shown)
         } catch {
-            // What cannot be gone on with; a full disk has better uses for it.
-            let isUseless = [.corrupted, .resourceExhausted].contains((error as? Failure)?.code)
-            if isUseless || partial.count == 0 { partial.remove() }
+            partial.removeIfEmpty()
             throw error
         }
     }
@@ -41,7 +39,7 @@ package struct BlobDownload: Sendable {
     /// Waits until nobody else writes the blob.
     ///
     /// - Returns: nil when it is complete.
-    private func take(_ shown: Highest) async throws -> PartialBlob? {
+    private func take(_ shown: HighWater) async throws -> PartialBlob? {
         while !store.contains(source.digest, size: source.size) {
             if let partial = try PartialBlob(source.digest, size: source.size, in: store) {
                 // Completed by somebody else just before it was locked.
@@ -50,14 +48,14 @@ package struct BlobDownload: Sendable {
                 return nil
             }
             if let status = try? POSIX.status(PartialBlob.path(of: source.digest, in: store)) {
-                try await shown.tell(min(status.size, source.size))
+                try await shown.reached(min(status.size, source.size))
             }
             try await Task.sleep(for: .milliseconds(100))
         }
         return nil
     }
 
-    private func fill(_ partial: PartialBlob, _ shown: Highest) async throws {
+    private func fill(_ partial: PartialBlob, _ shown: HighWater) async throws {
         let isCancelled = Mutex(false)
         try await withTaskCancellationHandler {
             try await blocking { try partial.resume { isCancelled.withLock { $0 } } }
@@ -65,12 +63,20 @@ package struct BlobDownload: Sendable {
             isCancelled.withLock { $0 = true }
         }
         // What is left of earlier attempts may be wrong without the sender's fault.
-        var mayRestart = partial.count > 0
+        let earlier = partial.count
+        var mayRestart = earlier > 0
         try requireSpace(source.size - partial.count)
         while true {
-            try await complete(partial, shown)
+            do { try await complete(partial, shown) } catch let failure as Failure
+                where failure.code == .corrupted && earlier == 0
+            {
+                // All of it came from a sender that does not keep to what it has announced.
+                partial.remove()
+                throw failure
+            }
             if try await blocking({ try partial.commit() }) { return }
             guard mayRestart else {
+                partial.remove()
                 throw Failure(.corrupted, "the bytes of \(source.digest) are not those, they have another digest")
             }
             mayRestart = false
@@ -79,7 +85,7 @@ package struct BlobDownload: Sendable {
     }
 
     /// Asks for what is missing until nothing is, with pauses where nothing comes.
-    private func complete(_ partial: PartialBlob, _ shown: Highest) async throws {
+    private func complete(_ partial: PartialBlob, _ shown: HighWater) async throws {
         var attempt = 0
         while partial.count < source.size {
             let before = partial.count
@@ -96,14 +102,14 @@ package struct BlobDownload: Sendable {
     }
 
     /// One connection: bytes are taken from it while those before are hashed and written.
-    private func transfer(to partial: PartialBlob, _ shown: Highest) async throws {
+    private func transfer(to partial: PartialBlob, _ shown: HighWater) async throws {
         // Hands over without a buffer, so that three batches exist at the most.
         let batches = AsyncChannel<[ByteBuffer]>()
         let broken = Promise<Void>()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {
-                    for await batch in batches { try await shown.tell(blocking { try partial.write(batch) }) }
+                    for await batch in batches { try await shown.reached(blocking { try partial.write(batch) }) }
                 } catch {
                     broken.fulfil(.failure(error))
                     batches.finish()
@@ -126,7 +132,11 @@ package struct BlobDownload: Sendable {
             if !batch.isEmpty { await batches.send(batch.take()) }
             batches.finish()
             try await group.waitForAll()
-            if case .failure(let error)? = broken.current { throw error }
+            if case .failure(let error)? = broken.current {
+                // A disk that is full has better uses for what cannot become whole.
+                if (error as? Failure)?.code == .resourceExhausted { partial.remove() }
+                throw error
+            }
             try outcome.get()
         }
     }
@@ -165,19 +175,5 @@ private struct Batch {
     mutating func take() -> [ByteBuffer] {
         defer { (chunks, count) = ([], 0) }
         return chunks
-    }
-}
-
-/// Progress that only grows, also where a transfer starts anew.
-private actor Highest {
-    private var highest: Int64 = -1
-    private let progress: @Sendable (Int64) async throws -> Void
-
-    init(_ progress: @escaping @Sendable (Int64) async throws -> Void) { self.progress = progress }
-
-    func tell(_ count: Int64) async throws {
-        guard count > highest else { return }
-        highest = count
-        try await progress(count)
     }
 }

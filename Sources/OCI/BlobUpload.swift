@@ -92,7 +92,8 @@ struct BlobUpload: Sendable {
 
     private func start() async throws -> Session {
         let response = try await registry.exchange(
-            Exchange(.POST, endpoint.address("blobs/uploads/"), body: { .bytes(ByteBuffer()) }),
+            // One that is begun and forgotten costs the registry nothing that it does not tidy up.
+            Exchange(.POST, endpoint.address("blobs/uploads/"), body: { .bytes(ByteBuffer()) }, isRepeatable: true),
             at: endpoint, for: .push)
         try await registry.check(response, at: endpoint, what: endpoint.repository)
         await registry.discard(response, at: endpoint)

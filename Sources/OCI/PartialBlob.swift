@@ -131,4 +131,12 @@ final class PartialBlob: Sendable {
 
     /// Removes the file: nobody can go on with it.
     func remove() { try? POSIX.removeFile(path) }
+
+    /// Removes a file in which nothing is, whether it has been looked into or not.
+    func removeIfEmpty() {
+        // By now the name may be that of another file.
+        guard let status = try? POSIX.status(path), status.size == 0, status.inode == (try? POSIX.inode(descriptor))
+        else { return }
+        remove()
+    }
 }

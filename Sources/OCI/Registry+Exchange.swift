@@ -15,8 +15,10 @@ struct Exchange: Sendable {
 
     init(
         _ method: HTTPMethod, _ address: WebAddress, headers: [String: String] = [:],
-        body: (@Sendable () -> HTTPClientRequest.Body)? = nil, timeout: TimeAmount? = .seconds(60)
+        body: (@Sendable () -> HTTPClientRequest.Body)? = nil, isRepeatable: Bool = false,
+        timeout: TimeAmount? = .seconds(60)
     ) {
+        self.isRepeatable = isRepeatable || method == .GET || method == .HEAD
         self.method = method
         self.address = address
         self.headers = headers
@@ -24,7 +26,10 @@ struct Exchange: Sendable {
         self.timeout = timeout
     }
 
-    /// Whether it can be sent again without changing anything.
+    /// Whether it can be sent again when an answer is missing: twice does no more than once.
+    var isRepeatable: Bool
+
+    /// Whether it changes nothing, so that it may be sent elsewhere.
     var isRead: Bool { method == .GET || method == .HEAD }
 }
 
@@ -53,7 +58,7 @@ extension Registry {
                 let retryAfter = response.headers.first(name: "Retry-After")
                 let wait = retries.delay(
                     after: attempt, status: Int(response.status.code), retryAfter: retryAfter, now: .now)
-                guard exchange.isRead, let wait else { return response }
+                guard exchange.isRepeatable, let wait else { return response }
                 await discard(response, at: endpoint)
                 delay = wait
             } catch let failure as Unreachable {
@@ -63,7 +68,7 @@ extension Registry {
                     || Self.isAbsence(failure.cause) && history.hasAnswered(failure.authority)
                 let wait = retries.delay(
                     after: attempt, isTransient: isTransient, isLate: Self.isLate(failure.cause))
-                guard exchange.isRead, let wait else {
+                guard exchange.isRepeatable, let wait else {
                     throw Self.unreachable(
                         failure.cause, "cannot reach the registry at \(failure.authority)\(failure.detour)")
                 }

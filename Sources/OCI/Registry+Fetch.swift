@@ -34,9 +34,14 @@ extension Registry {
         _ blob: Descriptor, in reference: Reference, into store: BlobStore,
         progress: @escaping @Sendable (Int64) async throws -> Void = { _ in }
     ) async throws {
+        // The download itself asks again, and knows when bytes have come in between; here only what a registry asks to
+        // wait for is waited for.
+        var once = self
+        once.retries.delays = []
+        let waiting = once
         try await naming("cannot download \(blob.digest) of \(reference)") {
             let source = RemoteBlob(name: "\(reference)", digest: blob.digest, size: blob.size) { offset, begin, take in
-                try await stream(blob, in: reference, from: offset, begin, take)
+                try await waiting.stream(blob, in: reference, from: offset, begin, take)
             }
             try await BlobDownload(source, into: store, pause: pause).run(progress: progress)
         }
@@ -53,7 +58,10 @@ extension Registry {
             Exchange(.HEAD, endpoint.address("blobs/\(blob.digest)")), at: endpoint, for: access)
         if response.status == .notFound { return false }
         try await check(response, at: endpoint, what: "\(blob.digest)")
-        return true
+        // A web page is an answer to anything. Whether the blob is there will then be seen when it is wanted.
+        guard response.status == .ok, !Self.isPage(response) else { return false }
+        let length = response.headers.first(name: "Content-Length").flatMap { Int64($0) }
+        return length == blob.size || response.headers.first(name: "Docker-Content-Digest") == "\(blob.digest)"
     }
 
     /// Hands out a blob's bytes from an offset on, never more than its descriptor says.
@@ -69,8 +77,9 @@ extension Registry {
         var response = try await exchange(request, at: endpoint, for: .pull)
         var start = offset
         if offset > 0, !Self.isRange(response, from: offset, size: blob.size) {
-            // It knows no ranges, or answers with another one than was asked for: all of it then.
-            if response.status != .ok {
+            // It knows no ranges, or answers with another one than was asked for: all of it then. Any other answer is
+            // about more than the range.
+            if response.status == .rangeNotSatisfiable || response.status == .partialContent {
                 await discard(response, at: endpoint)
                 request.headers["Range"] = nil
                 response = try await exchange(request, at: endpoint, for: .pull)
@@ -78,6 +87,11 @@ extension Registry {
             start = 0
         }
         try await check(response, at: endpoint, what: "\(blob.digest)")
+        guard !Self.isPage(response) else {
+            throw Failure(
+                .unavailable, "\(endpoint.name) answered with an HTML page instead of \(blob.size) bytes",
+                advice: "Is something between here and the registry?")
+        }
         guard response.status == (start > 0 ? .partialContent : .ok) else {
             throw Failure(.corrupted, "\(endpoint.name) answers \(response.status.code) where all bytes were asked for")
         }
@@ -108,7 +122,12 @@ extension Registry {
 
     /// Whether an answer is the rest that was asked for.
     private static func isRange(_ response: HTTPClientResponse, from offset: Int64, size: Int64) -> Bool {
-        response.status == .partialContent
-            && response.headers.first(name: "Content-Range") == "bytes \(offset)-\(size - 1)/\(size)"
+        let ranges = ["\(size)", "*"].map { "bytes \(offset)-\(size - 1)/\($0)" }
+        return response.status == .partialContent
+            && response.headers.first(name: "Content-Range").map(ranges.contains) ?? false
+    }
+
+    static func isPage(_ response: HTTPClientResponse) -> Bool {
+        response.headers.first(name: "Content-Type")?.lowercased().hasPrefix("text/html") ?? false
     }
 }

@@ -34,10 +34,15 @@ extension Registry {
             let response = try await exchange(
                 Exchange(
                     .PUT, endpoint.address("manifests/\(reference.target)"),
-                    headers: ["Content-Type": manifest.mediaType], body: { .bytes(manifest.raw) }),
+                    headers: ["Content-Type": manifest.mediaType], body: { .bytes(manifest.raw) }, isRepeatable: true),
                 at: endpoint, for: .push)
             try await check(response, at: endpoint, what: "\(reference)")
             await discard(response, at: endpoint)
+            guard response.status == .created else {
+                throw Failure(
+                    .corrupted, "\(endpoint.name) answered \(response.status.code) where it should have created it",
+                    advice: Self.isPage(response) ? "It answered with an HTML page; is this address a registry?" : nil)
+            }
             try Self.verify(manifest, againstHeader: response.headers.first(name: "Docker-Content-Digest"))
         }
     }

@@ -4,6 +4,8 @@ internal import Core
 struct RetryPolicy: Sendable {
     /// Between one attempt and the next, so four more at the most.
     var delays: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(8)]
+    /// How often a server that names the time to wait is asked again.
+    var maximumWaits = 4
     /// A server that asks for a longer pause is not waited for; its answer is passed on.
     var maximumPause = Duration.seconds(60)
 
@@ -11,12 +13,12 @@ struct RetryPolicy: Sendable {
     ///
     /// - Parameter attempt: how many attempts there were before this one.
     func delay(after attempt: Int, status: Int, retryAfter: String?, now: Timestamp) -> Duration? {
-        guard [429, 502, 503, 504].contains(status), attempt < delays.count else { return nil }
+        guard [429, 502, 503, 504].contains(status), attempt < maximumWaits else { return nil }
         if status == 429 || status == 503, let pause = retryAfter.flatMap({ Self.pause($0, now: now) }) {
             return pause <= maximumPause ? max(pause, .zero) : nil
         }
         // Limits of a registry last for hours where it does not say so.
-        return status == 429 ? nil : delays[attempt]
+        return status == 429 || attempt >= delays.count ? nil : delays[attempt]
     }
 
     /// After a connection that failed; nil gives up.

@@ -15,6 +15,7 @@ package struct ProgressBoard: Sendable {
     /// Characters of each line that stands on the terminal.
     private var drawn: [Int] = []
     private var lastPlain: Int64 = -1
+    private var plainTotal: Int64 = 0
 
     private static let verbWidth = 13
     private static let narrowestBar = 10
@@ -75,6 +76,10 @@ package struct ProgressBoard: Sendable {
         let current = parts.values.reduce(0) { $0 + $1.current }
         let total = parts.values.reduce(0) { $0 + $1.total }
         guard total > 0 else { return }
+        // A part that has just become known makes the whole larger than the tenths so far were of.
+        if total > plainTotal {
+            (plainTotal, lastPlain) = (total, current == 0 ? -1 : min(lastPlain, current * 10 / total))
+        }
         let tenth = current * 10 / total
         guard tenth > lastPlain, current > 0 else { return }
         lastPlain = tenth

@@ -93,15 +93,15 @@ import Testing
                     for (token, progress) in [(own, "0.5"), (other, "7")] {
                         let progress = try RawJSON(["progress": 0])
                             .replacing("progress", with: RawJSON(checking: ByteBuffer(string: progress)))
-                        await shared.pass(
+                        shared.pass(
                             .init(
                                 method: "notifications/progress",
                                 params: progress.replacing("progressToken", with: token)))
                     }
                     // Of nobody's call, and of nobody in particular.
-                    await shared.pass(
+                    shared.pass(
                         .init(method: "notifications/progress", params: RawJSON(["progressToken": "w99"])))
-                    await shared.pass(.init(method: "notifications/message", params: RawJSON(["data": "x"])))
+                    shared.pass(.init(method: "notifications/message", params: RawJSON(["data": "x"])))
                 }
             }
             #expect(sessions[0].told.withLock { $0 } == [#"{"progress":0.5,"progressToken":1}"#])
@@ -118,11 +118,11 @@ import Testing
             let own = try await shared.withOwnToken(params, of: number) { try #require($0["_meta"]?["progressToken"]) }
             let progress = RPC.Notification(
                 method: "notifications/progress", params: RawJSON([:]).replacing("progressToken", with: own))
-            await shared.pass(progress)
+            shared.pass(progress)
             try await shared.withOwnToken(params, of: number) { params in
                 shared.leave(number)
                 let own = try #require(params["_meta"]?["progressToken"])
-                await shared.pass(
+                shared.pass(
                     .init(method: progress.method, params: RawJSON([:]).replacing("progressToken", with: own)))
             }
             #expect(session.told.withLock { $0 }.isEmpty)

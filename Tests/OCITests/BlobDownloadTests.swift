@@ -171,6 +171,33 @@ import Testing
         #expect(outcome.pauses.isEmpty)
     }
 
+    /// Whatever a peer answers, hours of work are not thrown away for it.
+    @Test(arguments: [Failure.Code.resourceExhausted, .corrupted, .unauthorized, .notFound, .unavailable])
+    func aRefusalKeepsWhatAnEarlierAttemptLeft(code: Failure.Code) async throws {
+        let bytes = Self.random()
+        let sender = Sender(bytes, Array(repeating: .refuses(code), count: 9))
+        let outcome = try await download(sender, left: bytes.getSlice(at: 0, length: 1_700_000))
+        #expect(outcome.failure?.code == code)
+        #expect(outcome.files.map { $0.hasSuffix(".incomplete") } == [true])
+    }
+
+    @Test func cancelledWhileItIsLookedThroughItStaysToo() async throws {
+        let folder = try Files.makeTemporaryDirectory(prefix: "wharf-download-")
+        defer { try? Files.remove(folder) }
+        let store = BlobStore(root: folder)
+        let bytes = Self.random()
+        let sender = Sender(bytes)
+        let path = PartialBlob.path(of: .sha256(of: bytes), in: store)
+        try Files.makeDirectory(path.removingLastComponent())
+        try Files.write(bytes.getSlice(at: 0, length: 2_000_000) ?? ByteBuffer(), to: path)
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await BlobDownload(sender.source(), into: store).run { _ in }
+        }
+        await #expect(throws: (any Error).self) { try await task.value }
+        #expect(try POSIX.status(path).size == 2_000_000)
+    }
+
     @Test func severalAtOnceShareTheWork() async throws {
         let folder = try Files.makeTemporaryDirectory(prefix: "wharf-download-")
         defer { try? Files.remove(folder) }

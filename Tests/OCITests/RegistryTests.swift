@@ -83,7 +83,7 @@ import Testing
         Bad(fault: .corrupted, code: .corrupted, says: "are not those"),
         Bad(fault: .truncated, code: .unavailable, says: "of 300000 bytes: "),
         Bad(fault: .endless, code: .corrupted, says: "more than the 300000 bytes"),
-        Bad(fault: .html, code: .corrupted, says: "instead of 300000"),
+        Bad(fault: .html, code: .unavailable, says: "an HTML page instead of 300000 bytes"),
     ])
     func badBlobAnswersLeaveNothing(_ row: Bad) async throws {
         try await withRegistry { fake, registry in

@@ -59,17 +59,18 @@ internal import Toolkit
     @Test(arguments: ["host", "none", "../x", "a b", "-x", "container:", "container:-x", ""])
     func isNoNetwork(_ name: String) throws {
         var grants = Grants()
-        #expect(throws: Failure.self) { try grants.allowNetwork("s=\(name.isEmpty ? " " : name)") }
+        #expect(throws: Failure.self) { try grants.allowNetwork("s=\(name)") }
     }
 
-    @Test(arguments: ["s", "s=", "=", "s=relative/path", "s=~/x", "s=-v", "s=a\nb"])
+    @Test(arguments: ["s", "s=", "=", "=/x", "s=/x:rw:ro", "s=relative/path", "s=~/x", "s=-v", "s=a\nb"])
     func isNoPlace(_ text: String) throws {
         var grants = Grants()
         #expect(throws: Failure.self) { try grants.allowFiles(text) }
     }
 
     @Test(arguments: [
-        "[]", "s: {netwrk: bridge}", "s: {files: /x}", "s: {files: [x/y]}", "s: {network: host}", "s: {network: 3}",
+        "[]", "s: bridge", "s: [/x]", "s: {netwrk: bridge}", "s: {files: /x}", "s: {files: [x/y]}",
+        "s: {network: host}", "s: {network: 3}",
         "s: {network: [a]}", "a: &a {network: true}\ns: *b",
     ])
     func aFileWithAMistakeIsRefused(_ text: String) throws {

@@ -61,9 +61,10 @@ struct GatewayOptions: ParsableArguments {
         }
     }
 
-    /// - Parameter onMissing: told of each server that no catalog has; the others are not kept from running by it.
+    /// - Parameter onRemark: told of each server that no catalog has, or that several describe; none keeps the others from
+    ///   running.
     /// - Throws: `.notFound` when no catalog has any of them.
-    func chosenServers(_ paths: Paths, onMissing: (String) -> Void) throws -> [Server] {
+    func chosenServers(_ paths: Paths, onRemark: (String) -> Void) throws -> [Server] {
         var all = try Self.words(catalog).map { try Self.load(catalog: $0, paths) }
         if all.isEmpty { all = [try Catalog.builtin()] }
         all += try Self.words(additionalCatalog).map { try Self.load(catalog: $0, paths) }
@@ -92,7 +93,13 @@ struct GatewayOptions: ParsableArguments {
                     ? "The catalogs are empty."
                     : "The catalogs have: \(known.prefix(40).joined(separator: ", "))\(known.count > 40 ? ", …" : "").")
         }
-        missing.forEach { onMissing("MCP server not found: \($0)") }
+        missing.forEach { onRemark("MCP server not found: \($0)") }
+        for server in found {
+            let others = all.compactMap { try? $0.server(named: server.name) }.filter { $0.image != server.image }
+            if others.isEmpty { continue }
+            // What is granted to the name goes to whichever it means.
+            onRemark("several catalogs describe \(server.name); it is \(server.image ?? "the last one") here")
+        }
         return found
     }
 

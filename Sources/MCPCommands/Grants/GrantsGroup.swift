@@ -42,12 +42,16 @@ struct GrantsRemove: AsyncParsableCommand {
 
     func run() async throws {
         let context = CommandContext.current
-        try GrantsFile.change(context.paths) { grants in
-            for server in servers where !grants.revoke(server) {
-                throw Failure(.notFound, "nothing is granted to \(server)", advice: "See docker mcp grants ls.")
-            }
+        var missing: [String] = []
+        try GrantsFile.change(context.paths) { grants in missing = servers.filter { !grants.revoke($0) } }
+        for server in servers where !missing.contains(server) {
+            context.console.out.print("Revoked from \(server)".printable)
         }
-        for server in servers { context.console.out.print("Revoked from \(server)".printable) }
+        guard missing.isEmpty else {
+            throw Failure(
+                .notFound, "nothing is granted to \(missing.joined(separator: ", "))",
+                advice: "See docker mcp grants ls.")
+        }
     }
 }
 

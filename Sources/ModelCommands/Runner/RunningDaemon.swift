@@ -57,6 +57,10 @@ struct RunningDaemon: Sendable {
 
     /// The living process that has signed the lock. A number alone could be anybody's by now; with its start it cannot.
     private func holder(_ lock: FilePath) throws -> ProcessIdentity? {
+        // Only a lock that is held says who holds it, and only a file of ours is signed by us.
+        guard try POSIX.status(lock).userID == POSIX.userID, try FileLock.acquire(lock, wait: false) == nil else {
+            return nil
+        }
         let text = String(buffer: try Files.read(lock, limit: 4096)).split(separator: "\n").first ?? ""
         return ProcessIdentity(text).flatMap { $0.isRunning ? $0 : nil }
     }

@@ -33,8 +33,8 @@ package struct Grants: Sendable, Hashable {
     /// - Parameter text: `SERVER` or `SERVER=NETWORK`.
     /// - Throws: `.invalidArgument` for what is no network, or is the machine's own.
     package mutating func allowNetwork(_ text: String) throws {
-        let parts = text.split(separator: "=", maxSplits: 1)
-        guard let server = parts.first else {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let server = parts.first, !server.isEmpty else {
             throw Self.bad("--allow-network \(text)", "Write SERVER or SERVER=NETWORK.")
         }
         servers[String(server), default: Grant()].network =
@@ -43,8 +43,10 @@ package struct Grants: Sendable, Hashable {
 
     /// - Parameter text: `SERVER=PATH`, `SERVER=PATH:rw`, or a volume's name for the path.
     package mutating func allowFiles(_ text: String) throws {
-        let parts = text.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2 else { throw Self.bad("--allow-files \(text)", "Write SERVER=PATH or SERVER=PATH:rw.") }
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty else {
+            throw Self.bad("--allow-files \(text)", "Write SERVER=PATH or SERVER=PATH:rw.")
+        }
         allow(try Self.place(String(parts[1])), to: String(parts[0]))
     }
 
@@ -86,6 +88,10 @@ package struct Grants: Sendable, Hashable {
         for (ending, writes) in [(":rw", true), (":ro", false)] where name.hasSuffix(ending) {
             name.removeLast(ending.count)
             isWritable = writes
+            break
+        }
+        guard !name.hasSuffix(":rw"), !name.hasSuffix(":ro") else {
+            throw bad(JSON.quoted(String(text.prefix(200))), "A name that ends like a mode cannot be granted.")
         }
         if name.hasPrefix("/") {
             name = FilePath(name).lexicallyNormalized().string
@@ -116,7 +122,10 @@ extension Grants {
             guard let members = root.object?.members else { throw Failure(.invalidArgument, "it is no mapping") }
             for member in members {
                 var grant = Grant()
-                for (name, value) in member.value.object?.members.map({ ($0.name, $0.value) }) ?? [] {
+                guard let entries = member.value.object?.members else {
+                    throw Failure(.invalidArgument, "what \(member.name) is granted is no mapping")
+                }
+                for (name, value) in entries.map({ ($0.name, $0.value) }) {
                     switch name {
                     case "network":
                         guard value != false else { continue }
