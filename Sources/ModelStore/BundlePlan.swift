@@ -25,7 +25,7 @@ struct BundlePlan {
         let layers = model.manifest.layers
         let format = ArtifactFormat(model.manifest)
         let keepsNames = format == .dockerV2 || format == .modelPack
-        let files = try keepsNames ? Self.annotated(layers) : Self.fixed(layers)
+        let files = try keepsNames ? Self.annotated(layers, isModelPack: format == .modelPack) : Self.fixed(layers)
         archives = layers.filter { $0.kind == .archive }
         self.files = files
         func names(_ kind: LayerKind) -> [String] { files.filter { $0.blob.kind == kind }.map(\.name) }
@@ -59,11 +59,14 @@ struct BundlePlan {
         return files
     }
 
-    private static func annotated(_ layers: [Descriptor]) throws -> [File] {
+    /// - Parameter isModelPack: its tools write paths relative to where they were called, `../model.gguf`; what leads
+    ///   out is left out.
+    private static func annotated(_ layers: [Descriptor], isModelPack: Bool) throws -> [File] {
         var files: [File] = []
         for layer in layers where layer.kind != .archive {
-            guard let path = layer.annotations[Annotation.filePath] else { continue }
-            files.append(File(blob: layer, name: try BundlePath.checked(path)))
+            guard var path = layer.annotations[Annotation.filePath]?[...] else { continue }
+            while isModelPack, path.hasPrefix("../") { path = path.dropFirst(3) }
+            files.append(File(blob: layer, name: try BundlePath.checked(String(path))))
         }
         var names = BundlePath.Names()
         for file in files { try names.take(file.name) }

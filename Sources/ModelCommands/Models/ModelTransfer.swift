@@ -8,6 +8,24 @@ internal import Terminal
 
 /// Pulls and pushes through the runner, with its progress shown.
 enum ModelTransfer {
+    /// The runner went away in the middle.
+    private struct Broken: Error, CustomStringConvertible {
+        let failure: Failure
+        var description: String { failure.description }
+    }
+
+    /// A transfer that goes on with the next runner when one goes away: what has come by then is not sent again.
+    static func run(_ body: @Sendable (RunnerClient) async throws -> Void) async throws {
+        for seconds in [1, 2, 4, 8] {
+            do { return try await RunnerClient.with(body) } catch let broken as Broken {
+                let err = CommandContext.current.console.err
+                err.print("\(broken.failure.message); trying again in \(seconds) s".printable)
+                try await Task.sleep(for: .seconds(seconds))
+            }
+        }
+        try await RunnerClient.with(body)
+    }
+
     static func pull(_ model: String, with client: RunnerClient, quiet: Bool = false) async throws {
         try ModelNames.check(model)
         var body = JSON.Object([("from", .string(model))])
@@ -42,33 +60,41 @@ enum ModelTransfer {
             .POST, path, body: body.bytes, headers: [("accept", "application/json")])
         var lines = LineSplitter(maximumLength: 1 << 20)
         var succeeded = false
-        try await RunnerClient.read(response) { chunk in
-            for line in try lines.append(chunk) where line.readableBytes > 0 {
-                guard let message = try? JSON(parsing: line), let type = message["type"]?.string else {
-                    throw Failure(
-                        .corrupted,
-                        "unexpected response from server (not valid progress data): \(String(buffer: line).prefix(4096))"
-                    )
-                }
-                let text = message["message"]?.string ?? ""
-                switch type {
-                case "progress":
-                    guard let layer = message["layer"], let id = layer["id"]?.string else { continue }
-                    let shown = id.split(separator: ":").last.map(String.init) ?? id
-                    board.update(
-                        shown, current: Int64(layer["current"]?.int ?? 0), total: Int64(layer["size"]?.int ?? 0))
-                case "success":
-                    succeeded = true
-                    progressOutput(quiet).print(text.printable)
-                case "warning": CommandContext.current.console.err.print("warning: \(text)".printable)
-                case "error": throw Failure(.internalError, text)
-                default: continue
-                }
+        do {
+            try await RunnerClient.read(response) { chunk in
+                try take(chunk, &lines, &board, &succeeded, quiet)
             }
-        }
+        } catch let failure as Failure where failure.code == .unavailable { throw Broken(failure: failure) }
         guard succeeded else {
-            throw Failure(
-                .unavailable, "the runner ended the transfer without saying how it went", advice: "Try again.")
+            throw Broken(
+                failure: Failure(
+                    .unavailable, "the runner ended the transfer without saying how it went", advice: "Try again."))
+        }
+    }
+
+    private static func take(
+        _ chunk: ByteBuffer, _ lines: inout LineSplitter, _ board: inout ProgressBoard, _ succeeded: inout Bool,
+        _ quiet: Bool
+    ) throws {
+        for line in try lines.append(chunk) where line.readableBytes > 0 {
+            guard let message = try? JSON(parsing: line), let type = message["type"]?.string else {
+                throw Failure(
+                    .corrupted,
+                    "unexpected response from server (not valid progress data): \(String(buffer: line).prefix(4096))")
+            }
+            let text = message["message"]?.string ?? ""
+            switch type {
+            case "progress":
+                guard let layer = message["layer"], let id = layer["id"]?.string else { continue }
+                let shown = id.split(separator: ":").last.map(String.init) ?? id
+                board.update(shown, current: Int64(layer["current"]?.int ?? 0), total: Int64(layer["size"]?.int ?? 0))
+            case "success":
+                succeeded = true
+                progressOutput(quiet).print(text.printable)
+            case "warning": CommandContext.current.console.err.print("warning: \(text)".printable)
+            case "error": throw Failure(.internalError, text)
+            default: continue
+            }
         }
     }
 }

@@ -73,7 +73,7 @@ struct Package: AsyncParsableCommand {
         }
         context.console.out.print("Packaged \(reference.display) as \(packaged.id)")
         for note in packaged.customization.notes { context.console.err.print("note: \(note)".printable) }
-        if push { try await RunnerClient.with { try await ModelTransfer.push(model, with: $0) } }
+        if push { try await ModelTransfer.run { try await ModelTransfer.push(model, with: $0) } }
     }
 
     private func recipe() throws -> PackageRecipe {

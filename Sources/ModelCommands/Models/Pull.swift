@@ -11,7 +11,7 @@ struct Pull: AsyncParsableCommand {
     var model: String
 
     func run() async throws {
-        try await RunnerClient.with { try await ModelTransfer.pull(model, with: $0) }
+        try await ModelTransfer.run { try await ModelTransfer.pull(model, with: $0) }
     }
 }
 
@@ -23,6 +23,6 @@ struct Push: AsyncParsableCommand {
     var model: String
 
     func run() async throws {
-        try await RunnerClient.with { try await ModelTransfer.push(model, with: $0) }
+        try await ModelTransfer.run { try await ModelTransfer.push(model, with: $0) }
     }
 }
