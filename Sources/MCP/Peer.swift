@@ -16,7 +16,7 @@ package final class Peer: Sendable {
         func receive(_ notification: RPC.Notification, from peer: Peer) async
     }
 
-    private typealias Waiter = CheckedContinuation<RawJSON, any Error>
+    private typealias Waiter = Promise<RawJSON>
     private let state = Mutex(PeerState<Waiter, CancellationFlag>())
     private let send: @Sendable (ByteBuffer) async throws -> Void
     private let handler: any Handler
@@ -90,7 +90,7 @@ package final class Peer: Sendable {
             return try await withTaskCancellationHandler {
                 try await exchange(RPC.Request(id: id, method: method, params: params))
             } onCancel: {
-                state.withLock { $0.take(id) }?.resume(throwing: CancellationError())
+                state.withLock { $0.take(id) }?.fulfil(.failure(CancellationError()))
             }
         } catch let error as CancellationError {
             await sendCancelled(id, method: method)
@@ -104,23 +104,20 @@ package final class Peer: Sendable {
 
     private func exchange(_ request: RPC.Request) async throws -> RawJSON {
         try Task.checkCancellation()
-        // The answer may come before `send` returns, so the waiter is in place first, and the sending runs beside it.
+        // The answer may come before `send` returns, and before anything after it has run: who waits for it is noted first.
+        let answer = Waiter()
+        if let closed = state.withLock({ $0.wait(request.id, answer) }) { throw closed }
+        // A cancellation that came before that has found nobody to tell.
+        if Task.isCancelled { state.withLock { $0.take(request.id) }?.fulfil(.failure(CancellationError())) }
         async let sent: Void = sendOrFail(request)
-        let result = try await withCheckedThrowingContinuation { (waiter: Waiter) in
-            let refused = state.withLock { state in
-                Task.isCancelled ? Failure(.cancelled, "cancelled") : state.wait(request.id, waiter)
-            }
-            if let refused {
-                waiter.resume(throwing: refused.code == .cancelled ? CancellationError() : refused as any Error)
-            }
-        }
+        let result = try await answer.value
         await sent
         return result
     }
 
     private func sendOrFail(_ request: RPC.Request) async {
         do { try await send(RPC.Message.request(request).bytes) } catch {
-            state.withLock { $0.take(request.id) }?.resume(throwing: error)
+            state.withLock { $0.take(request.id) }?.fulfil(.failure(error))
         }
     }
 
@@ -144,7 +141,7 @@ package final class Peer: Sendable {
             }
             await drain()
             group.cancelAll()
-            for waiter in state.withLock({ $0.close(reason) }) { waiter.resume(throwing: reason) }
+            for waiter in state.withLock({ $0.close(reason) }) { waiter.fulfil(.failure(reason)) }
         }
         return reason
     }
@@ -162,7 +159,7 @@ package final class Peer: Sendable {
             switch try RPC.Message(parsing: bytes) {
             case .response(let response):
                 guard let id = response.id, let waiter = state.withLock({ $0.take(id) }) else { return }
-                waiter.resume(with: response.outcome.mapError { $0 as any Error })
+                waiter.fulfil(response.outcome.mapError { $0 as any Error })
             case .notification(let notification) where notification.method == "notifications/cancelled":
                 if let id = notification.params?["requestId"].flatMap(RPC.ID.init) {
                     state.withLock { $0.work(id) }?.set()
