@@ -53,6 +53,22 @@ import Testing
         #expect(code == -32602)
     }
 
+    /// An answer may be there before the task that asked goes on: it was lost then, once in tens of thousands.
+    @Test func noAnswerIsTooQuick() async throws {
+        let count = try await withClient { client in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        for _ in 0..<500 { _ = try await client.callTool(RawJSON(["name": "echo"])) }
+                        return 500
+                    }
+                }
+                return try await group.reduce(0, +)
+            }
+        }
+        #expect(count == 4000)
+    }
+
     @Test func manyRequestsAtOnceAreAnsweredEachByItsOwn() async throws {
         let texts = try await withClient { client in
             try await withThrowingTaskGroup(of: (Int, String).self) { group in
