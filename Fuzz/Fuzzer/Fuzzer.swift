@@ -1,5 +1,6 @@
 import FuzzDriver
 import ParserChecks
+import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -11,8 +12,8 @@ import SystemPackage
 /// Feeds one of the parsers from libFuzzer: `wharf-fuzz PARSER [libFuzzer's arguments]`. Without a parser it names them;
 /// with `seeds PARSER FOLDER` it writes sound input to begin with.
 @main struct Fuzzer {
-    nonisolated(unsafe) private static var check = ParserCheck.json
-    nonisolated(unsafe) private static var scratch = FilePath("/tmp")
+    /// What libFuzzer's callback, which can hold nothing itself, is to run, and the file it may use.
+    private static let target = Mutex((check: ParserCheck.json, scratch: FilePath("/tmp")))
 
     static func main() {
         var arguments = CommandLine.arguments
@@ -22,9 +23,9 @@ import SystemPackage
         guard arguments.count > 1, let check = ParserCheck(rawValue: arguments[1]) else {
             return print(ParserCheck.allCases.map(\.rawValue).joined(separator: "\n"))
         }
-        self.check = check
         let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        scratch = FilePath(folder).appending("wharf-fuzz-\(check.rawValue)-\(getpid())")
+        let scratch = FilePath(folder).appending("wharf-fuzz-\(check.rawValue)-\(getpid())")
+        target.withLock { $0 = (check, scratch) }
         arguments.remove(at: 1)
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var count = Int32(arguments.count)
@@ -37,6 +38,7 @@ import SystemPackage
     }
 
     private static func run(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
+        let (check, scratch) = target.withLock { $0 }
         do { try check.run([UInt8](UnsafeBufferPointer(start: data, count: size)), scratch: scratch) } catch {
             // A trap is what the fuzzer sees, and keeps the input of.
             fatalError("\(check.rawValue): \(error)")

@@ -10,6 +10,14 @@ package import SystemPackage
 #endif
 
 extension POSIX {
+    /// Bytes that may still be written where a path lies; nil where the system does not tell.
+    package static func freeSpace(at path: FilePath) -> Int64? {
+        var info = statvfs()
+        guard path.withPlatformString({ statvfs($0, &info) }) == 0 else { return nil }
+        return Int64(
+            clamping: UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize)).partialValue)
+    }
+
     /// Begins to write a part of a file to the disk, so that synchronising it later has little left to do.
     package static func startWriting(_ descriptor: FileDescriptor, from offset: Int64, count: Int64) {
         wharf_start_writeback(descriptor.rawValue, offset, count)

@@ -63,10 +63,10 @@ package final class Gateway: Sendable {
         }
         let gateway = Gateway(upstreams: upstreams, shared: subscription, settings: settings, onEvent: onEvent)
         return try await withThrowingTaskGroup(of: R?.self) { [own] group in
-            if let engine {
+            // Where sessions share servers, that has been done once for all of them.
+            if let engine, shared == nil {
                 group.addTask {
-                    let orphans = await Owner.removeOrphans(engine)
-                    if orphans > 0 { await onEvent(.sweptUp(containers: orphans)) }
+                    await Owner.sweep(engine, onEvent)
                     return nil
                 }
             }

@@ -14,10 +14,10 @@ struct Mounts: Sendable {
     /// - Parameter volumes: `SOURCE:TARGET[:MODE]` or `TARGET`, templates filled in.
     /// - Throws: `.forbidden` for what is not granted or never given; `.invalidArgument` for what cannot be understood.
     init(_ volumes: [String], of server: String, grants: Grants) throws {
-        let grant = grants[server]
+        let files = grants[server].files
+        let granted = Self.roots(files)
         // Of all servers: what one may write it can also turn into a link, while another is being started.
-        let writable = grants.servers.values.flatMap(\.files).filter { $0.isWritable && $0.name.hasPrefix("/") }
-            .compactMap { try? POSIX.resolve(FilePath($0.name)) }
+        let writable = Self.roots(grants.servers.values.flatMap(\.files)).filter(\.isWritable)
         var mounts: [ContainerSpec.Mount] = []
         var memory: [String] = []
         var owner: String?
@@ -34,21 +34,27 @@ struct Mounts: Sendable {
             let source = parts[0]
             if source.hasPrefix("/") {
                 let found = try Self.resolve(source)
-                guard let place = Self.granted(found.path, grant) else { throw Self.notGranted(source, server) }
+                // Of a grant and one within it, the inner one decides.
+                let covering = granted.filter { found.path.starts(with: $0.path) }
+                guard let root = covering.max(by: { $0.path.components.count < $1.path.components.count }) else {
+                    throw Self.notGranted(source, server)
+                }
                 try Self.requireHarmless(found.path, found.status)
-                if let root = writable.first(where: { found.path.starts(with: $0) && found.path != $0 }) {
+                if let above = writable.first(where: { found.path.starts(with: $0.path) && found.path != $0.path })?
+                    .path
+                {
                     throw Failure(
-                        .forbidden, "it asks for \(found.path), which is below \(root), where a server may write",
-                        advice: "A link put there meanwhile could lead anywhere: grant \(root) itself, or to read only."
-                    )
+                        .forbidden, "it asks for \(found.path), which is below \(above), where a server may write",
+                        advice:
+                            "A link put there meanwhile could lead anywhere: grant \(above) itself, or to read only.")
                 }
                 mounts.append(
                     .init(
-                        .bind, source: found.path.string, target: target, isReadOnly: !place.isWritable || mode == "ro")
+                        .bind, source: found.path.string, target: target, isReadOnly: !root.isWritable || mode == "ro")
                 )
                 owner = owner ?? "\(found.status.userID):\(found.status.groupID)"
             } else {
-                guard let place = grant.files.first(where: { $0.name == source }) else {
+                guard let place = files.first(where: { $0.name == source }) else {
                     throw Self.notGranted(source, server)
                 }
                 mounts.append(
@@ -58,16 +64,17 @@ struct Mounts: Sendable {
         (self.mounts, self.memory, self.owner) = (mounts, memory, owner)
     }
 
-    /// The grant that covers a path, which has its links resolved: of itself or of a folder above it.
-    private static func granted(_ path: FilePath, _ grant: Grants.Grant) -> Grants.Place? {
-        grant.files.filter { place in
-            guard place.name.hasPrefix("/"), let root = try? POSIX.resolve(FilePath(place.name)) else { return false }
-            return path.starts(with: root)
-        }.max { depth($0) < depth($1) }
+    /// A granted folder or file, its links resolved.
+    private struct Root {
+        let path: FilePath
+        let isWritable: Bool
     }
 
-    private static func depth(_ place: Grants.Place) -> Int {
-        (try? POSIX.resolve(FilePath(place.name)))?.components.count ?? 0
+    /// The paths among grants; one that is not there covers nothing.
+    private static func roots(_ files: [Grants.Place]) -> [Root] {
+        files.filter { $0.name.hasPrefix("/") }.compactMap { place in
+            (try? POSIX.resolve(FilePath(place.name))).map { Root(path: $0, isWritable: place.isWritable) }
+        }
     }
 
     private static func resolve(_ source: String) throws -> (path: FilePath, status: POSIX.Status) {

@@ -10,6 +10,12 @@ enum Owner {
         "\(ProcessIdentity.current?.description ?? "unknown")/\(Files.unique())"
     }
 
+    /// Tidies up after gateways that were killed, and tells of it.
+    static func sweep(_ engine: Engine, _ onEvent: @Sendable (GatewayEvent) async -> Void) async {
+        let orphans = await removeOrphans(engine)
+        if orphans > 0 { await onEvent(.sweptUp(containers: orphans)) }
+    }
+
     /// Removes the containers of gateways that have ended without doing so themselves.
     ///
     /// - Returns: how many. What cannot be judged, or belongs to somebody who lives, is left alone.

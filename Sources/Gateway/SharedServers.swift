@@ -48,6 +48,12 @@ package final class SharedServers: Sendable {
         }
         shared.upstreams.fulfil(.success(upstreams))
         return try await withThrowingTaskGroup(of: R?.self) { group in
+            if let engine {
+                group.addTask {
+                    await Owner.sweep(engine, onEvent)
+                    return nil
+                }
+            }
             for upstream in upstreams {
                 group.addTask {
                     await upstream.run()

@@ -13,29 +13,5 @@ struct HTTPContext: RequestContext {
     }
 
     /// Fulfilled when the client has gone away.
-    func disconnection() async throws -> Promise<Void> {
-        let channel = channel
-        return try await channel.eventLoop.submit {
-            try channel.pipeline.syncOperations.handler(type: DisconnectHandler.self).disconnection
-        }.get()
-    }
-}
-
-/// Notices the end of a connection while nothing is read from it, as on a stream that is only written to.
-///
-/// A half-closed connection counts as ended: nobody who waits for events does that.
-final class DisconnectHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
-
-    let disconnection = Promise<Void>()
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? ChannelEvent, event == .inputClosed { disconnection.fulfil(.success(())) }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        disconnection.fulfil(.success(()))
-        context.fireChannelInactive()
-    }
+    func disconnection() async throws -> Promise<Void> { try await DisconnectHandler.disconnection(of: channel) }
 }

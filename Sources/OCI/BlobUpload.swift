@@ -2,7 +2,6 @@ internal import AsyncHTTPClient
 internal import Core
 internal import NIOCore
 internal import NIOHTTP1
-internal import Synchronization
 internal import SystemPackage
 
 /// One blob on its way to a registry: taken from another repository there, or sent at once, or piece by piece.
@@ -227,22 +226,5 @@ struct BlobUpload: Sendable {
         if let digest = response.headers.first(name: "Docker-Content-Digest"), digest != blob.digest.description {
             throw Failure(.corrupted, "\(endpoint.name) took \(blob.digest) for \(digest.prefix(100))")
         }
-    }
-}
-
-/// Reports only what is further than anything before, as repeated requests begin again.
-final class HighWater: Sendable {
-    private let mark = Mutex<Int64>(-1)
-    private let report: @Sendable (Int64) async throws -> Void
-
-    init(_ report: @escaping @Sendable (Int64) async throws -> Void) { self.report = report }
-
-    func reached(_ count: Int64) async throws {
-        let isNew = mark.withLock { mark in
-            guard count > mark else { return false }
-            mark = count
-            return true
-        }
-        if isNew { try await report(count) }
     }
 }

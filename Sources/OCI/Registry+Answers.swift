@@ -23,6 +23,13 @@ extension Registry {
             advice: "It asks to be left alone for \(min(pause.components.seconds, 86400)) s")
     }
 
+    /// Whether an answer is for people: what a proxy, a portal or any other web server says.
+    static func isPage(_ response: HTTPClientResponse) -> Bool {
+        isPage(response.headers.first(name: "Content-Type"))
+    }
+
+    static func isPage(_ contentType: String?) -> Bool { contentType?.lowercased().hasPrefix("text/html") ?? false }
+
     /// What an unsuccessful answer means.
     static func failure(
         status: Int, contentType: String?, body: ByteBuffer, registry: String, what: String
@@ -30,7 +37,7 @@ extension Registry {
         let error = (try? JSON(parsing: body))?["errors"]?.array?.first
         let code = error?["code"]?.string ?? ""
         let said = error?["message"]?.string.map { ": \($0.prefix(200).filter { !$0.isNewline })" } ?? ""
-        let isPage = contentType?.lowercased().hasPrefix("text/html") == true
+        let isPage = Self.isPage(contentType)
         switch (status, code) {
         case (404, _), (_, "MANIFEST_UNKNOWN"), (_, "NAME_UNKNOWN"):
             return Failure(

@@ -90,8 +90,7 @@ extension Registry {
             copy.address = address.under(exchange.address.target)
             do {
                 let response = try await authorized(copy, at: mirror, for: access)
-                let isPage = response.headers.first(name: "Content-Type")?.lowercased().hasPrefix("text/html") ?? false
-                if (200..<300).contains(response.status.code), !isPage { return response }
+                if (200..<300).contains(response.status.code), !Self.isPage(response) { return response }
                 await discard(response, at: mirror)
             } catch let failure as Unreachable {
                 if Self.unreachable(failure.cause, "") is CancellationError { throw CancellationError() }

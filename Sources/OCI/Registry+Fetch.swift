@@ -126,8 +126,4 @@ extension Registry {
         return response.status == .partialContent
             && response.headers.first(name: "Content-Range").map(ranges.contains) ?? false
     }
-
-    static func isPage(_ response: HTTPClientResponse) -> Bool {
-        response.headers.first(name: "Content-Type")?.lowercased().hasPrefix("text/html") ?? false
-    }
 }

@@ -95,13 +95,13 @@ package struct Registry: Sendable {
             let bytes = try await collect(response, limit: Manifest.maximumBytes, at: endpoint)
             let manifest: Manifest
             do {
-                if type.lowercased().hasPrefix("text/html") { throw Failure(.corrupted, "HTML") }
+                if Self.isPage(type) { throw Failure(.corrupted, "HTML") }
                 manifest = try Manifest(parsing: bytes)
             } catch let failure as Failure where failure.code == .corrupted {
                 // Well-formed JSON is a broken manifest; anything else is not from a registry at all, but for what is so
                 // large that it is not worth a second look.
                 let isLarge = bytes.readableBytes > 64 << 10
-                if !type.lowercased().hasPrefix("text/html"), isLarge || (try? JSON(parsing: bytes)) != nil {
+                if !Self.isPage(type), isLarge || (try? JSON(parsing: bytes)) != nil {
                     throw failure
                 }
                 throw Failure(

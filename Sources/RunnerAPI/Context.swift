@@ -16,12 +16,7 @@ struct Context: RequestContext {
     var isUnixSocket: Bool { channel.localAddress?.protocol == .unix }
 
     /// Fulfilled when the client has gone away.
-    func disconnection() async throws -> Promise<Void> {
-        let channel = channel
-        return try await channel.eventLoop.submit {
-            try channel.pipeline.syncOperations.handler(type: DisconnectHandler.self).disconnection
-        }.get()
-    }
+    func disconnection() async throws -> Promise<Void> { try await DisconnectHandler.disconnection(of: channel) }
 
     /// Runs `body`, and cancels it when the client goes away.
     ///
@@ -38,24 +33,5 @@ struct Context: RequestContext {
             guard let first = try await group.next() else { throw CancellationError() }
             return first
         }
-    }
-}
-
-/// Notices the end of a connection while nothing is read from it: during a load or a long answer.
-///
-/// A half-closed connection counts as ended, as in most HTTP servers: nobody who waits for an answer does that.
-final class DisconnectHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
-
-    let disconnection = Promise<Void>()
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? ChannelEvent, event == .inputClosed { disconnection.fulfil(.success(())) }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        disconnection.fulfil(.success(()))
-        context.fireChannelInactive()
     }
 }

@@ -2,7 +2,6 @@ package import Core
 internal import Crypto
 internal import HTTPTypes
 internal import Hummingbird
-internal import Logging
 package import NIOCore
 internal import Synchronization
 
@@ -106,24 +105,10 @@ package final class FakeHub: Sendable {
 
     /// Runs a hub while the body runs.
     package static func run(_ body: (FakeHub) async throws -> Void) async throws {
-        let (running, started) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let hub = FakeHub()
-        var logger = Logger(label: "fake-hub")
-        logger.logLevel = .critical
-        let app = Application(
-            responder: CallbackResponder<BasicRequestContext> { request, _ in hub.answer(request) },
-            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { channel in
-                hub.state.withLock { $0.port = channel.localAddress?.port ?? 0 }
-                started.finish()
-            }, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { started.finish() }
-                try await app.run()
-            }
-            for await _ in running {}
-            defer { group.cancelAll() }
+        try await LoopbackApplication.run(
+            label: "fake-hub", answer: { hub.answer($0) }, onPort: { port in hub.state.withLock { $0.port = port } }
+        ) {
             try await body(hub)
         }
     }

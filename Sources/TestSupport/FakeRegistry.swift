@@ -1,7 +1,6 @@
 internal import Crypto
 internal import HTTPTypes
 internal import Hummingbird
-internal import Logging
 package import NIOCore
 internal import Synchronization
 
@@ -88,24 +87,11 @@ package final class FakeRegistry: Sendable {
 
     /// Runs a registry while the body runs.
     package static func run(_ body: (FakeRegistry) async throws -> Void) async throws {
-        let (running, started) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         let registry = FakeRegistry()
-        var logger = Logger(label: "fake-registry")
-        logger.logLevel = .critical
-        let app = Application(
-            responder: CallbackResponder<BasicRequestContext> { request, _ in try await registry.answer(request) },
-            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { channel in
-                registry.state.withLock { $0.port = channel.localAddress?.port ?? 0 }
-                started.finish()
-            }, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { started.finish() }
-                try await app.run()
-            }
-            for await _ in running {}
-            defer { group.cancelAll() }
+        try await LoopbackApplication.run(
+            label: "fake-registry", answer: { try await registry.answer($0) },
+            onPort: { port in registry.state.withLock { $0.port = port } }
+        ) {
             try await body(registry)
         }
     }
