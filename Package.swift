@@ -93,8 +93,9 @@ let package = Package(
         library("Dialects", ["Core", nioCore]),
         library("ParserChecks", ["Core", "Dialects", "ModelStore", "OCI", nioCore, system]),
         library(
-            "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
-            resources: [.embedInCode("Resources/llama_server.py")]),
+            "Inference",
+            ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
+            resources: [.embedInCode("Resources/llama_server.py"), .embedInCode("Resources/backends.json")]),
         library(
             "RunnerAPI",
             [

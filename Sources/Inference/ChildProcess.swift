@@ -64,16 +64,20 @@ package struct ChildProcess: Sendable {
 
     /// Runs the child until it ends by itself; cancel the task to end it.
     ///
-    /// - Parameter onReady: called once, when `/health` has answered 200.
+    /// - Parameters:
+    ///   - onStart: called with the process's number.
+    ///   - onReady: called once, when the readiness path has answered 200.
     /// - Returns: why it ended, when it was not asked to; nil after cancellation.
-    package func run(onReady: @escaping @Sendable () -> Void) async -> Failure? {
+    package func run(
+        onStart: @escaping @Sendable (Int32) -> Void = { _ in }, onReady: @escaping @Sendable () -> Void
+    ) async -> Failure? {
         let output = ChildOutput(logger: logger)
         let ready = Promise<Void>()
         do {
             // A file left by a killed engine would make the next one fail to bind.
             try removeSocket()
             let exit = try await withThrowingTaskGroup(of: ChildExit?.self) { group in
-                group.addTask { try await execute(output) }
+                group.addTask { try await execute(output, onStart) }
                 group.addTask {
                     try await Readiness(
                         client: client, address: spec.address, path: spec.readiness, timeout: policy.loadTimeout
@@ -102,7 +106,7 @@ package struct ChildProcess: Sendable {
         if case .unix(let path) = spec.address { try Files.remove(path) }
     }
 
-    private func execute(_ output: ChildOutput) async throws -> ChildExit {
+    private func execute(_ output: ChildOutput, _ onStart: (Int32) -> Void) async throws -> ChildExit {
         var program = spec.program
         var arguments = spec.arguments
         if let trampoline = policy.trampoline {
@@ -112,6 +116,7 @@ package struct ChildProcess: Sendable {
         let exit = try await Spawn.run(
             program: program.string, arguments: arguments, environment: spec.environment, grace: policy.grace,
             started: {
+                onStart($0)
                 logger.debug("started \(spec.name)", metadata: ["pid": "\($0)", "program": "\(spec.program)"])
             },
             output: { output.take($0) })

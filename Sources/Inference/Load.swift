@@ -16,6 +16,17 @@ package struct Load: Sendable, Hashable {
         package let draftModelID: String?
         package let mode: Mode
         package let configuration: EngineConfiguration
+
+        package init(
+            backend: String, modelID: String, draftModelID: String? = nil, mode: Mode = .completion,
+            configuration: EngineConfiguration = .init()
+        ) {
+            self.backend = backend
+            self.modelID = modelID
+            self.draftModelID = draftModelID
+            self.mode = mode
+            self.configuration = configuration
+        }
     }
 
     /// A model's files on this machine.
@@ -57,26 +68,54 @@ package struct Load: Sendable, Hashable {
     /// How long the runner stays after this use. Not part of the key: the latest request decides.
     package let keepAlive: KeepAlive
 
+    /// What it will take; nil where nothing is known, which is never refused.
+    package let memory: MemoryEstimate?
+
     package var configuration: EngineConfiguration { key.configuration }
     package var mode: Mode { key.mode }
 
-    /// Tokens to start with; nil where the engine finds out itself.
-    var plannedContext: Int? {
+    /// The contexts it may be started with, the wanted one first; nil where the engine finds out itself.
+    var contexts: [Int?] {
         switch configuration.context {
-        case .automatic(let tokens), .fixed(let tokens): tokens
-        case .maximum: nil
+        case .fixed(let tokens): return [tokens]
+        case .maximum: return [nil]
+        case .automatic(let most):
+            var steps: [Int?] = [most]
+            var step = 1
+            while step <= most / 4 { step *= 2 }
+            // Powers of two below, as long as a conversation still fits.
+            while step >= Self.smallestContext {
+                steps.append(step)
+                step /= 2
+            }
+            return steps
         }
     }
 
+    static let smallestContext = 1024
+
+    /// What it takes with a context.
+    func needs(context: Int?) -> Memory { memory?.memory(context: context) ?? .zero }
+
     package init(
-        backend: String, modelID: String, modelName: String, mode: Mode = .completion, files: ModelFiles,
-        draft: Draft? = nil, configuration: EngineConfiguration = .init(), keepAlive: KeepAlive = .standard
+        _ key: Key, modelName: String, files: ModelFiles, draft: Draft? = nil, keepAlive: KeepAlive = .standard,
+        memory: MemoryEstimate? = nil
     ) {
-        key = Key(
-            backend: backend, modelID: modelID, draftModelID: draft?.modelID, mode: mode, configuration: configuration)
+        self.key = key
         self.modelName = modelName
         self.files = files
         self.draft = draft
         self.keepAlive = keepAlive
+        self.memory = memory
+    }
+
+    package init(
+        backend: String, modelID: String, modelName: String, mode: Mode = .completion, files: ModelFiles,
+        draft: Draft? = nil, configuration: EngineConfiguration = .init(), keepAlive: KeepAlive = .standard,
+        memory: MemoryEstimate? = nil
+    ) {
+        let key = Key(
+            backend: backend, modelID: modelID, draftModelID: draft?.modelID, mode: mode, configuration: configuration)
+        self.init(key, modelName: modelName, files: files, draft: draft, keepAlive: keepAlive, memory: memory)
     }
 }

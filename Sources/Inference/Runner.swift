@@ -7,6 +7,8 @@ package struct Runner: Sendable, Hashable {
 
     package let id: ID
     package let load: Load
+    /// Tokens it was started with; nil where the engine chose.
+    package let context: Int?
     package let address: EngineAddress
 
     /// The address of a path on this runner, for AsyncHTTPClient.
@@ -24,6 +26,12 @@ package struct RunnerStatus: Sendable, Hashable {
     package let inUse: Bool
     package let loading: Bool
     package let keepAlive: KeepAlive
+    /// Tokens it was started with; nil where the engine chose.
+    package let contextSize: Int?
+    /// What it was estimated to take; zero where nothing is known.
+    package let memory: Memory
+    package let configuration: EngineConfiguration
+    package let draftModelID: String?
 }
 
 /// `http+unix` addresses: the socket's path is the host, percent-encoded.

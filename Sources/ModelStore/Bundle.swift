@@ -4,7 +4,7 @@ package import SystemPackage
 
 /// A model's files laid out for an engine.
 package struct Bundle: Hashable, Sendable {
-    /// The GGUF file, or the first of several.
+    /// The GGUF file, or the first of several; of safetensors models the folder.
     package let weights: FilePath
     package let chatTemplate: FilePath?
     package let multimodalProjector: FilePath?
@@ -20,7 +20,7 @@ extension ModelStore {
     /// Lays a model's files out as hard links below `bundles/`, or finds them laid out. Archives are unpacked.
     ///
     /// - Throws: `.notFound` when the model has been removed; `.corrupted` for file names that leave the folder or
-    ///   blobs that are missing; `.unsupported` when none of its files is GGUF, or for links in archives.
+    ///   blobs that are missing; `.unsupported` when none of its files is GGUF or safetensors, or for links in archives.
     package func bundle(for model: Model) throws -> Bundle {
         let plan = try BundlePlan(model)
         let folder = bundlePath(model.id)

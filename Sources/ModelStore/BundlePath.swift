@@ -16,9 +16,12 @@ enum BundlePath {
         return path
     }
 
+    /// Where a bundle has its files.
+    static func folder(in bundle: FilePath) -> FilePath { bundle.appending("model") }
+
     /// Where a checked name is in a bundle.
     static func place(_ name: String, in folder: FilePath) -> FilePath {
-        name.split(separator: "/").reduce(folder.appending("model")) { $0.appending(String($1)) }
+        name.split(separator: "/").reduce(Self.folder(in: folder)) { $0.appending(String($1)) }
     }
 
     /// The names taken so far: no two alike, on file systems that ignore case too, and none where a folder is needed.

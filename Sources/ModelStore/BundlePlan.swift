@@ -13,14 +13,15 @@ struct BundlePlan {
     let files: [File]
     /// Archives whose files belong into the bundle too.
     let archives: [Descriptor]
-    private let weights: String
+    /// nil: engines for this format take the whole folder.
+    private let weights: String?
     private let chatTemplate: String?
     private let multimodalProjector: String?
     private let adapters: [String]
 
     /// Docker's first kind of model and Ollama's get fixed names; the others keep those in their annotations.
     ///
-    /// - Throws: `.unsupported` when none of the files is GGUF; `.corrupted` for names that clash or lead out.
+    /// - Throws: `.unsupported` when none of the files is GGUF or safetensors; `.corrupted` for names that clash or lead out.
     init(_ model: Model) throws {
         let layers = model.manifest.layers
         let format = ArtifactFormat(model.manifest)
@@ -30,12 +31,12 @@ struct BundlePlan {
         self.files = files
         func names(_ kind: LayerKind) -> [String] { files.filter { $0.blob.kind == kind }.map(\.name) }
         // Of several parts, which are numbered, the engine wants the first.
-        guard let weights = names(.weights(.gguf)).min() else {
+        weights = names(.weights(.gguf)).min()
+        guard weights != nil || !names(.weights(.safetensors)).isEmpty else {
             throw Failure(
                 .unsupported, "\(model.tags.first ?? model.id.short) holds no GGUF file, it is \(model.config.format)",
-                advice: "Only GGUF models can be run")
+                advice: "Only GGUF and safetensors models can be run")
         }
-        self.weights = weights
         chatTemplate = names(.chatTemplate).first
         multimodalProjector = names(.projector).first
         adapters = names(.adapter)
@@ -78,7 +79,7 @@ struct BundlePlan {
     func bundle(in folder: FilePath) -> Bundle {
         func place(_ name: String) -> FilePath { BundlePath.place(name, in: folder) }
         return Bundle(
-            weights: place(weights), chatTemplate: chatTemplate.map(place),
+            weights: weights.map(place) ?? BundlePath.folder(in: folder), chatTemplate: chatTemplate.map(place),
             multimodalProjector: multimodalProjector.map(place), adapters: adapters.map(place))
     }
 }

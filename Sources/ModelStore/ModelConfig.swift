@@ -122,6 +122,9 @@ extension ModelConfig {
             .flatMap { Int($0) }.flatMap { $0 > 0 && $0 <= Int(Int32.max) ? $0 : nil }
     }
 
+    /// Whether the GGUF file says how vectors of tokens become one of a text: models made for embeddings do.
+    package var hasPooling: Bool { gguf["\(gguf["general.architecture"] ?? architecture).pooling_type"] != nil }
+
     /// Fills in what a configuration leaves to the layers.
     func completed(from manifest: Manifest) -> ModelConfig {
         var config = self

@@ -37,12 +37,21 @@ struct EngineRoutes: Sendable {
     }
 
     static func json(_ status: RunnerStatus) -> JSON {
-        [
-            "backend_name": .string(status.backend), "model_name": .string(status.modelName),
-            "mode": .string(status.mode.rawValue), "last_used": .string(Timestamp(seconds: status.lastUsed).rfc3339),
-            "in_use": .bool(status.inUse), "loading": .bool(status.loading),
-            "keep_alive": .string(status.keepAlive.text),
-        ]
+        var object = JSON.Object([
+            ("backend_name", .string(status.backend)), ("model_name", .string(status.modelName)),
+            ("mode", .string(status.mode.rawValue)),
+            ("last_used", .string(Timestamp(seconds: status.lastUsed).rfc3339)), ("in_use", .bool(status.inUse)),
+            ("loading", .bool(status.loading)), ("keep_alive", .string(status.keepAlive.text)),
+        ])
+        if let context = status.contextSize { object["context_size"] = .int(context) }
+        if let slots = status.configuration.slots { object["slots"] = .int(slots) }
+        if !status.configuration.runtimeFlags.isEmpty {
+            object["runtime_flags"] = .array(status.configuration.runtimeFlags.map { .string($0) })
+        }
+        if let draft = status.draftModelID { object["draft_model_id"] = .string(draft) }
+        let memory = status.memory.host + status.memory.device
+        if memory > 0 { object["estimated_memory"] = .int(memory) }
+        return .object(object)
     }
 
     private func body(_ request: Request) async throws -> JSON {

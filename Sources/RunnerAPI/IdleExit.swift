@@ -27,7 +27,7 @@ struct IdleExit: Service {
         await cancelWhenGracefulShutdown {
             while true {
                 var rest = limit
-                if let since = activity.idleSince, !scheduler.isInUse {
+                if let since = activity.idleSince, !scheduler.isInUse, !scheduler.holdsRunners {
                     rest = limit - (ContinuousClock.now - since)
                     if rest <= .zero {
                         logger.info("nothing was asked for \(limit.components.seconds) s, stopping")

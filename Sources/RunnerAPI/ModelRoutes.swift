@@ -10,6 +10,7 @@ internal import OCI
 /// The routes that manage stored models.
 struct ModelRoutes: Sendable {
     let store: ModelStore
+    let planner: LoadPlanner
     let registry: Registry
     /// The hub with a request's token, where it brings one.
     let hub: @Sendable (_ token: String?) throws -> HuggingFace
@@ -20,14 +21,16 @@ struct ModelRoutes: Sendable {
 
     func add(to router: Router<Context>) {
         router.get("/models") { _, _ in
-            Response.json(.array(try store.models().map(\.json)))
+            Response.json(.array(try store.models().map(planner.json)))
         }
         let archives = ArchiveRoutes(store: store, activity: activity)
         router.get("/models/**") { request, context in
             let parts = context.parameters.getCatchAll()
             if parts.count > 1, parts.last == "export" { return try archives.export(Self.name(parts.dropLast())) }
             let name = Self.name(parts)
-            guard Self.flag("remote", in: request) else { return Response.json(try store.model(named: name).json) }
+            guard Self.flag("remote", in: request) else {
+                return Response.json(planner.json(try store.model(named: name)))
+            }
             guard !HubReference.isHub(name) else { return Response.json(try await store.remote(name, in: hub(nil))) }
             return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: registry).json)
         }
@@ -83,7 +86,10 @@ struct ModelRoutes: Sendable {
     private func remove(_ name: String, force: Bool) throws -> Response {
         let removals = try store.remove(named: name, force: force)
         let deleted = removals.compactMap { if case .deleted(let id) = $0 { id.description } else { nil } }
-        if !deleted.isEmpty { scheduler.unload(models: Set(deleted)) }
+        if !deleted.isEmpty {
+            scheduler.unload(models: Set(deleted))
+            try planner.configurations.forget(modelIDs: Set(deleted))
+        }
         return .json(
             .array(
                 removals.map { removal in

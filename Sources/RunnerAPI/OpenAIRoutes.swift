@@ -47,19 +47,26 @@ struct OpenAIRoutes: Sendable {
     }
 
     private func infer(_ request: Request, path: String, mode: Load.Mode, context: Context) async throws -> Response {
-        let backend = try checkBackend(context)
+        try checkBackend(context)
+        let backend = context.parameters.get("backend")
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.maximumRequest {
             throw NIOTooManyBytesError(maxBytes: Self.maximumRequest)
         }
         let body = try await request.body.collect(upTo: Self.maximumRequest)
         let model = try store.model(named: try Self.modelName(in: body))
-        let load = try planner.load(model, mode: mode, backend: backend)
-        if Self.preloadOnly.flatMap({ request.headers[$0] })?.lowercased() == "true" {
+        let isPreload = Self.preloadOnly.flatMap { request.headers[$0] }?.lowercased() == "true"
+        // Who only wants it loaded asks on the way to a conversation, whatever the model is for.
+        let load = try planner.load(
+            model, mode: isPreload && mode == .completion ? nil : mode, backend: backend)
+        if isPreload {
             try await relay.preload(load, context: context)
             return Response(status: .ok)
         }
         let query = request.uri.query.map { "?" + $0 } ?? ""
-        let completed = try RequestDefaults(model.customization).apply(to: body, path: path)
+        var completed = try RequestDefaults(model.customization).apply(to: body, path: path)
+        if let name = planner.servedName(load) {
+            completed = try RawJSON(checking: completed).replacing("model", with: RawJSON(.string(name))).buffer
+        }
         return try await relay.respond(to: request, body: completed, path: path + query, load: load, context: context)
     }
 

@@ -63,6 +63,9 @@ package struct FakeEngine: Sendable {
         if "--version" in arguments:
             print("version: fake (1)", file=sys.stderr)
             sys.exit(0)
+        if "--list-devices" in arguments:
+            print(os.environ.get("FAKE_ENGINE_DEVICES", "Available devices:\n  (none)"))
+            sys.exit(0)
         folder = os.environ["FAKE_ENGINE_FOLDER"]
 
         def note(event, **more):

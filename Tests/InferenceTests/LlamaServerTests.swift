@@ -17,6 +17,7 @@ import Testing
         var reasoning: Int?
         var draft: Load.Draft?
         var speculation: EngineConfiguration.Speculation?
+        var pooling: String?
         var base: String?
         var adapters: [FilePath] = []
         var parameters: [String: String] = [:]
@@ -38,6 +39,9 @@ import Testing
             testDescription: "embeddings have no template, and a batch that holds a text", mode: .embedding,
             template: "/t.jinja", context: .fixed(512), reasoning: 0,
             expected: "\(start) --embeddings --ctx-size 512 --batch-size 512 --ubatch-size 512 --jinja"),
+        Case(
+            testDescription: "embeddings of a model that was not made for them", mode: .embedding, pooling: "mean",
+            expected: "\(start) --embeddings --pooling mean --ctx-size 0 --jinja"),
         Case(
             testDescription: "reranking", mode: .reranking,
             expected: "\(start) --embeddings --reranking --ctx-size 0 --jinja"),
@@ -71,7 +75,7 @@ import Testing
         Case(
             testDescription: "a model that guesses ahead", draft: .init(modelID: "d", weights: "/d.gguf"),
             speculation: .init(maximumTokens: 8, minimumProbability: 0.5),
-            expected: "\(start) --ctx-size 0 --model-draft /d.gguf --draft-max 8 --draft-p-min 0.5 --jinja"),
+            expected: "\(start) --ctx-size 0 --model-draft /d.gguf --spec-draft-n-max 8 --spec-draft-p-min 0.5 --jinja"),
         Case(
             testDescription: "only text is guessed ahead", mode: .embedding,
             draft: .init(modelID: "d", weights: "/d.gguf"), expected: "\(start) --embeddings --ctx-size 0 --jinja"),
@@ -86,9 +90,9 @@ import Testing
             draft: test.draft,
             configuration: .init(
                 context: test.context, slots: test.slots, runtimeFlags: test.flags, reasoningBudget: test.reasoning,
-                speculation: test.speculation, parameters: test.parameters))
+                speculation: test.speculation, parameters: test.parameters, pooling: test.pooling))
         let arguments = try LlamaServer.arguments(
-            for: load, context: load.plannedContext, socket: "/s.sock", base: test.base)
+            for: load, context: load.contexts[0], socket: "/s.sock", base: test.base)
         #expect(arguments.joined(separator: " ") == test.expected)
     }
 

@@ -19,12 +19,14 @@ import Testing
         mutating func perform(_ actions: [SchedulerState.Action]) {
             for action in actions {
                 switch action {
-                case .grant(let ticket, let id, _):
+                case .grant(let ticket, let occupant):
+                    let id = occupant.id
                     #expect(waiting.remove(ticket) != nil, "granted twice or to nobody")
                     #expect(processes.contains(id) && !told.contains(id), "granted a runner that goes")
                     leases[id, default: 0] += 1
                 case .refuse(let ticket, _): #expect(waiting.remove(ticket) != nil)
-                case .start(let id, _):
+                case .start(let occupant):
+                    let id = occupant.id
                     #expect(processes.insert(id).inserted)
                     loading.insert(id)
                 case .stop(let id):
@@ -46,7 +48,9 @@ import Testing
     @Test(arguments: 1...40) func walk(seed: Int) {
         var random = SeededRandom(UInt64(seed))
         let slots = 1 + seed % 4
-        var state = SchedulerState(slots: slots, idleTimeout: .seconds(30), maximumWaiters: 12)
+        // Half of the walks are short of memory, too.
+        let budget = seed.isMultiple(of: 2) ? Memory.unlimited : Memory(host: MemoryEstimate.engine * 3 + 600)
+        var state = SchedulerState(slots: slots, budget: budget, maximumWaiters: 12)
         var world = World()
         var now = Duration.zero
         for _ in 0..<2000 {
@@ -56,9 +60,7 @@ import Testing
             case 0...3:
                 let name = "m\(Int.random(in: 0..<6, using: &random))"
                 world.waiting.insert(world.nextTicket)
-                event = .requested(
-                    world.nextTicket,
-                    Load(backend: "b", modelID: name, modelName: name, files: .init(weights: "/m")))
+                event = .requested(world.nextTicket, load(name, &random))
                 world.nextTicket += 1
             case 4:
                 guard let ticket = world.waiting.sorted().randomElement(using: &random) else { continue }
@@ -72,7 +74,7 @@ import Testing
                 let candidates = world.told.isEmpty ? world.processes : world.told
                 guard let id = candidates.sorted().randomElement(using: &random) else { continue }
                 world.end(id)
-                event = .ended(id, Failure(.internalError, "walk"))
+                event = .ended(id, Failure(Bool.random(using: &random) ? .internalError : .resourceExhausted, "walk"))
             case 7, 8:
                 guard let id = world.leases.filter({ $0.value > 0 }).keys.sorted().randomElement(using: &random) else {
                     continue
@@ -82,22 +84,38 @@ import Testing
             default: event = Bool.random(using: &random) ? .tick : .unload(.init(modelIDs: ["m1", "m2"]))
             }
             world.perform(state.handle(event, at: now))
-            check(state, world, slots)
+            check(state, world, slots, budget)
         }
         drain(&state, &world, &now)
         #expect(world.waiting.isEmpty, "somebody waits for ever")
     }
 
-    private func check(_ state: SchedulerState, _ world: World, _ slots: Int) {
+    /// Of a size of its own; kept for different times.
+    private func load(_ name: String, _ random: inout SeededRandom) -> Load {
+        var estimate = MemoryEstimate([])
+        estimate.fixed = MemoryEstimate.engine + (name == "m5" ? 2 * MemoryEstimate.engine : 100)
+        estimate.perToken = 0.1
+        let keep: [KeepAlive] = [.after(.zero), .after(.seconds(30)), .after(.seconds(3))]
+        return Load(
+            backend: "b", modelID: name, modelName: name, files: .init(weights: "/m"),
+            configuration: .init(context: name == "m4" ? .automatic(upTo: 4096) : .fixed(10)),
+            keepAlive: keep.randomElement(using: &random) ?? .standard, memory: estimate)
+    }
+
+    private func check(_ state: SchedulerState, _ world: World, _ slots: Int, _ budget: Memory) {
+        let used = state.slots.compactMap(\.occupant).reduce(Memory.zero) { $0 + $1.memory }
+        #expect(used.fits(in: budget), "more memory is given than there is")
         #expect(state.slots.count == slots)
         #expect(Set(state.slots.compactMap(\.id)) == world.processes, "slots and processes differ")
         let keys = state.slots.compactMap { $0.load?.key }
         #expect(Set(keys).count == keys.count, "a model runs twice")
-        for case .ready(let id, _, let leases, _) in state.slots { #expect(leases == world.leases[id, default: 0]) }
+        for case .ready(let occupant, let leases, _) in state.slots {
+            #expect(leases == world.leases[occupant.id, default: 0])
+        }
         var known = state.queue.map(\.ticket)
-        for case .starting(_, _, let waiters) in state.slots { known += waiters }
+        for case .starting(_, let waiters) in state.slots { known += waiters }
         #expect(Set(known) == world.waiting && known.count == world.waiting.count, "a ticket was lost")
-        if state.slots.contains(.free) {
+        if state.slots.contains(.free), budget == .unlimited, state.queue.allSatisfy({ $0.retry?.after == nil }) {
             // Only for the end of its own model's process may somebody wait beside a free slot.
             #expect(state.queue.allSatisfy { keys.contains($0.load.key) }, "somebody waits beside a free slot")
         }

@@ -15,15 +15,17 @@ import Testing
         let scheduler: Scheduler
         let gate: FilePath
 
-        func load(_ name: String = "m") -> Load {
-            Load(backend: LlamaServer.backendName, modelID: name, modelName: name, files: .init(weights: "/m.gguf"))
+        func load(_ name: String = "m", keep: KeepAlive = .standard) -> Load {
+            Load(
+                backend: LlamaServer.backendName, modelID: name, modelName: name, files: .init(weights: "/m.gguf"),
+                keepAlive: keep)
         }
 
         func starts() throws -> Int { try engine.count("start") }
     }
 
     private func withScheduler(
-        slots: Int = 2, gated: Bool = false, dies: String? = nil, idle: Duration = .seconds(300),
+        slots: Int = 2, gated: Bool = false, dies: String? = nil,
         _ body: @Sendable @escaping (Bench) async throws -> Void
     ) async throws {
         let folder = try Files.makeTemporaryDirectory(prefix: "sched-")
@@ -34,7 +36,7 @@ import Testing
         let client = Scheduler.engineClient()
         let scheduler = Scheduler(
             backends: [LlamaServer(paths: Paths(environment: environment))],
-            configuration: .init(slots: slots, idleTimeout: idle), client: client,
+            configuration: .init(slots: slots), client: client,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let result = await Result {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -102,11 +104,57 @@ import Testing
         }
     }
 
-    @Test func idleRunnersEnd() async throws {
-        try await withScheduler(idle: .milliseconds(1)) { bench in
-            try await bench.scheduler.withLease(bench.load()) { _ in }
+    @Test(arguments: [KeepAlive.after(.milliseconds(1)), .after(.zero)]) func idleRunnersEnd(keep: KeepAlive)
+        async throws
+    {
+        try await withScheduler { bench in
+            try await bench.scheduler.withLease(bench.load(keep: keep)) { _ in }
             while !bench.scheduler.running().isEmpty { await Task.yield() }
             #expect(try bench.starts() == 1)
+        }
+    }
+
+    /// A short time that begins while a longer one runs.
+    @Test func anEarlierEndIsNotSleptThrough() async throws {
+        try await withScheduler { bench in
+            try await bench.scheduler.withLease(bench.load("long")) { _ in }
+            try await bench.scheduler.withLease(bench.load("short", keep: .after(.milliseconds(1)))) { _ in }
+            while bench.scheduler.running().map(\.modelName) != ["long"] { await Task.yield() }
+        }
+    }
+
+    @Test func whoWaitsSeesHowFarItIs() async throws {
+        try await withScheduler(slots: 1, gated: true) { bench in
+            let first = try bench.scheduler.request(bench.load("a"))
+            let second = try bench.scheduler.request(bench.load("b"))
+            #expect(first.position == .loading && second.position == .queued(ahead: 0))
+            try bench.engine.open(gate: "gate")
+            let lease = try await first.lease()
+            #expect(first.position == nil)
+            lease.release()
+            try await second.lease().release()
+        }
+    }
+
+    /// A request that is dropped before anybody has waited for it leaves nothing behind.
+    @Test func whatNobodyWaitsForIsGivenUp() async throws {
+        try await withScheduler { bench in
+            do { _ = try bench.scheduler.request(bench.load()) }
+            while bench.scheduler.running().map(\.loading) != [false] { await Task.yield() }
+            #expect(!bench.scheduler.isInUse)
+        }
+    }
+
+    @Test func whatAnEngineTookIsRemembered() async throws {
+        try await withScheduler { bench in
+            let load = Load(
+                backend: LlamaServer.backendName, modelID: "m", modelName: "m", files: .init(weights: "/m.gguf"),
+                keepAlive: .after(.zero), memory: MemoryEstimate([]))
+            try await bench.scheduler.withLease(load) { _ in }
+            while !bench.scheduler.running().isEmpty { await Task.yield() }
+            while bench.scheduler.measurements.run(of: load.key) == nil { await Task.yield() }
+            let run = try #require(bench.scheduler.measurements.run(of: load.key))
+            #expect(run.bytes > 1 << 20 && run.bytes < 1 << 30, "\(run)")
         }
     }
 

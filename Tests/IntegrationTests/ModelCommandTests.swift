@@ -9,7 +9,7 @@ extension Integration {
     @Suite(.enabled(if: RealParts.isThere), .timeLimit(.minutes(5))) struct ModelCommandTests {
         @Test func twoModelsRunAtOnceAndOneIsUnloaded() async throws {
             try await Workplace.with { place in
-                #expect(try await place.model("ps").out == "MODEL NAME  BACKEND  MODE  UNTIL  \n")
+                #expect(try await place.model("ps").out == "MODEL NAME  BACKEND  MODE  UNTIL  CONTEXT  MEMORY  \n")
                 #expect(try await place.model("unload", "--all").out == "No models are running.\n")
                 // Asking what runs has started nothing.
                 #expect(place.daemonPID == nil)

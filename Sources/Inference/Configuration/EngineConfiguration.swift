@@ -37,11 +37,13 @@ package struct EngineConfiguration: Sendable, Hashable {
     /// Names that the engine has no option for are passed over.
     package var parameters: [String: String]
     package var vllm: VLLMOptions?
+    /// How the vectors of a text's tokens become one, where the model itself does not say.
+    package var pooling: String?
 
     package init(
         context: Context = .automatic(upTo: Self.usualContext), slots: Int? = nil, runtimeFlags: [String] = [],
         reasoningBudget: Int? = nil, speculation: Speculation? = nil, parameters: [String: String] = [:],
-        vllm: VLLMOptions? = nil
+        vllm: VLLMOptions? = nil, pooling: String? = nil
     ) {
         self.context = context
         self.slots = slots
@@ -50,6 +52,7 @@ package struct EngineConfiguration: Sendable, Hashable {
         self.speculation = speculation
         self.parameters = parameters
         self.vllm = vllm
+        self.pooling = pooling
     }
 
     /// Tokens that nobody has chosen: enough for a conversation with tools, affordable with the models of a laptop.

@@ -80,13 +80,4 @@ package struct RuntimeFlags: Sendable {
         -sps --slot-prompt-similarity -cmoe --cpu-moe -ncmoe --n-cpu-moe --check-tensors
         --op-offload --no-op-offload -v --verbose --log-verbose
         """)
-
-    package static let vllm = RuntimeFlags(
-        """
-        -tp --tensor-parallel-size -pp --pipeline-parallel-size --max-model-len --max-num-batched-tokens --max-num-seqs
-        --block-size --swap-space --seed --dtype --quantization -q --kv-cache-dtype --enforce-eager
-        --enable-prefix-caching --no-enable-prefix-caching --enable-chunked-prefill --no-enable-chunked-prefill
-        --disable-custom-all-reduce --use-v2-block-manager --tokenizer-mode --max-logprobs --revision --load-format
-        --disable-log-stats --gpu-memory-utilization
-        """)
 }

@@ -77,7 +77,8 @@ struct ModelRow: Comparable {
         let tags = (model["tags"]?.array ?? []).compactMap(\.string)
         return (tags.isEmpty ? ["<none>"] : tags.map { ModelReference.display($0) }).map { name in
             let config = model["config"] ?? .null
-            let context = config["context_size"]?.int ?? trainedContext(config)
+            let configured = model["configuration"]?["context-size"]?.int.flatMap { $0 > 0 ? $0 : nil }
+            let context = configured ?? config["context_size"]?.int ?? trainedContext(config)
             return ModelRow(
                 name: name,
                 cells: [

@@ -35,6 +35,9 @@ struct Show: AsyncParsableCommand {
             lines.append("\("\(label):".padded(to: 14)) \(text)")
         }
         lines += customization(model["customization"] ?? .null)
+        for setting in model["configuration"]?.object?.members ?? [] {
+            lines.append("Configured:    \(setting.name) \(oneLine(setting.value.string ?? setting.value.text))")
+        }
         for (title, key) in [
             ("GGUF", "gguf"), ("Safetensors", "safetensors"), ("Diffusers", "diffusers"),
         ] {

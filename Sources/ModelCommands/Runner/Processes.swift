@@ -16,11 +16,13 @@ struct Processes: AsyncParsableCommand {
     }
 
     static func table(_ runners: [JSON], now: Timestamp) -> Table {
-        var table = Table(["MODEL NAME", "BACKEND", "MODE", "UNTIL"])
+        var table = Table(["MODEL NAME", "BACKEND", "MODE", "UNTIL", "CONTEXT", "MEMORY"])
         for runner in runners {
             table.append([
                 name(runner["model_name"]?.string ?? ""), runner["backend_name"]?.string ?? "",
                 runner["mode"]?.string ?? "", until(runner, now: now),
+                runner["context_size"]?.int.map { String($0) } ?? "",
+                runner["estimated_memory"]?.int.map { ByteCount($0).binary } ?? "",
             ])
         }
         return table
@@ -44,42 +46,5 @@ struct Processes: AsyncParsableCommand {
         let begin = runner["in_use"]?.bool == true ? now.seconds : min(lastUsed, now.seconds)
         let left = begin + keepAlive - now.seconds
         return left > 0 ? "\(GoDuration.text(left)) from now" : "Expiring"
-    }
-}
-
-/// Lengths of time as Go programs write and show them.
-enum GoDuration {
-    /// Whole seconds of `1h2m3.5s`; nil for what is none; -1 for `-1`.
-    static func seconds(_ text: String) -> Int64? {
-        if let plain = Int64(text) { return plain < 0 ? -1 : plain == 0 ? 0 : nil }
-        var total = 0.0
-        var rest = text[...]
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isNumber || $0 == "." }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            guard let value = Double(digits), let factor = units[unit] else { return nil }
-            total += value * factor
-        }
-        return total < 1e15 ? Int64(total) : nil
-    }
-
-    private static let units: [Substring: Double] = [
-        "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9,
-    ]
-
-    /// `4 minutes`, as docker shows how long.
-    static func text(_ seconds: Int64) -> String {
-        switch seconds {
-        case ..<1: "Less than a second"
-        case 1: "1 second"
-        case ..<60: "\(seconds) seconds"
-        case ..<120: "About a minute"
-        case ..<3600: "\(seconds / 60) minutes"
-        case ..<7200: "About an hour"
-        case ..<(48 * 3600): "\(seconds / 3600) hours"
-        default: "\(seconds / 86400) days"
-        }
     }
 }

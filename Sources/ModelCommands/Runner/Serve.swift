@@ -52,7 +52,11 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         var configuration = RunnerServer.Configuration(
             socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current,
             log: file, modelConfigurations: ConfigurationFile.path(context.paths), handlesSignals: true,
-            scheduler: .init(policy: .init(trampoline: context.program)),
+            scheduler: .init(
+                policy: .init(trampoline: context.program),
+                budget: try MemoryBudget(
+                    setting: context.paths.setting(MemoryBudget.variable), machine: SystemMemory.current?.total),
+                measurements: MeasuredMemory.path(context.paths)),
             onListening: { address in
                 context.console.err.print("listening on \(Self.describe(address))")
                 if case .unix(let path) = address { Self.writeProcessID(beside: path) }
@@ -68,6 +72,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         defer { Self.removeProcessID(beside: socket) }
         let models = modelsPath.map { FilePath($0) } ?? context.paths.models
         let (configured, log) = (configuration, logger)
+        let backends: [any Backend] = [LlamaServer(paths: context.paths)] + (try DescribedBackend.all(context.paths))
         let userAgent = "docker-model-runner/\(WharfVersion.current)"
         try await Registry.with(environment: context.paths, userAgent: userAgent) { registry in
             try await RunnerServer(
@@ -77,7 +82,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
                         connections: registry.connections, environment: context.paths, userAgent: userAgent,
                         token: token)
                 },
-                backends: [LlamaServer(paths: context.paths)],
+                backends: backends,
                 installer: EngineInstaller(paths: context.paths, trampoline: context.program),
                 logger: log
             ).run()

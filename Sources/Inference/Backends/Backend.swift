@@ -16,6 +16,27 @@ package protocol Backend: Sendable {
     /// The options that somebody may configure for a model.
     var runtimeFlags: RuntimeFlags { get }
 
+    /// The formats of models that it can load, as their configurations name them.
+    var formats: Set<String> { get }
+
+    /// The kinds of work that it can do.
+    var modes: Set<Load.Mode> { get }
+
+    /// What it is told the model's name is, where requests have to use just that; nil where any will do.
+    func servedName(_ load: Load) -> String?
+
+    /// Finds out what takes time: which of several programs to run, and on what.
+    func prepare() async
+
+    /// Whether nothing should be started before `prepare` has been done.
+    var mustPrepare: Bool { get }
+
+    /// The GPUs it is known to use.
+    var devices: BackendDevices { get }
+
+    /// Whether a model runs on them when it is configured like this.
+    func usesDevices(_ configuration: EngineConfiguration) -> Bool
+
     /// What would be run to serve this load at this address.
     ///
     /// - Parameter context: tokens, where the runner has chosen them; nil leaves it to the engine.
@@ -23,6 +44,24 @@ package protocol Backend: Sendable {
 
     /// Whether it is there and works, for `status`.
     func status() async -> BackendStatus
+}
+
+extension Backend {
+    package func servedName(_ load: Load) -> String? { nil }
+    package func prepare() async {}
+    package var mustPrepare: Bool { false }
+    package var devices: BackendDevices { .none }
+    package func usesDevices(_ configuration: EngineConfiguration) -> Bool { true }
+}
+
+/// What GPUs a backend has.
+package struct BackendDevices: Sendable, Hashable {
+    /// Bytes that were free when it was looked.
+    package var free: Int64
+    /// Whether that is the machine's own memory.
+    package var isUnified: Bool
+
+    package static let none = BackendDevices(free: 0, isUnified: false)
 }
 
 /// What kind of address a backend can serve at.

@@ -13,7 +13,9 @@ extension LlamaServer {
             if let template = load.files.chatTemplate { arguments += ["--chat-template-file", template.string] }
             arguments += sampling(configuration.parameters)
             if let budget = configuration.reasoningBudget { arguments += ["--reasoning-budget", String(budget)] }
-        case .embedding: arguments += ["--embeddings"]
+        case .embedding:
+            arguments += ["--embeddings"]
+            if let pooling = configuration.pooling { arguments += ["--pooling", pooling] }
         case .reranking: arguments += ["--embeddings", "--reranking"]
         }
         arguments += contextOptions(load, context)
@@ -21,9 +23,11 @@ extension LlamaServer {
         for adapter in load.files.adapters { arguments += ["--lora", adapter.string] }
         if let draft = load.draft, load.mode == .completion {
             arguments += ["--model-draft", draft.weights.string]
-            if let tokens = configuration.speculation?.maximumTokens { arguments += ["--draft-max", String(tokens)] }
+            if let tokens = configuration.speculation?.maximumTokens {
+                arguments += ["--spec-draft-n-max", String(tokens)]
+            }
             if let least = configuration.speculation?.minimumProbability {
-                arguments += ["--draft-p-min", String(least)]
+                arguments += ["--spec-draft-p-min", String(least)]
             }
         }
         // What somebody has configured comes last: the engine takes the last of two.

@@ -2,28 +2,33 @@ package import AsyncHTTPClient
 package import Core
 package import Logging
 internal import Synchronization
-internal import SystemPackage
+package import SystemPackage
 
 /// Runs what `SchedulerState` decides: keeps engines alive in one task group and hands out leases.
 ///
 /// A lock around a value instead of an actor: releases and cancellations come from places that cannot wait.
 package final class Scheduler: Sendable {
     package struct Configuration: Sendable {
-        /// Engines that may exist at the same time.
+        /// Engines that may exist at the same time; memory is most often the narrower bound.
         package var slots: Int
-        package var idleTimeout: Duration
         package var policy: ChildProcess.Policy
+        package var budget: MemoryBudget
+        /// The file for what engines have taken; nil: not longer than the daemon.
+        package var measurements: FilePath?
 
-        package init(slots: Int = 4, idleTimeout: Duration = .seconds(300), policy: ChildProcess.Policy = .init()) {
+        package init(
+            slots: Int = 8, policy: ChildProcess.Policy = .init(), budget: MemoryBudget = .unlimited,
+            measurements: FilePath? = nil
+        ) {
             self.slots = slots
-            self.idleTimeout = idleTimeout
             self.policy = policy
+            self.budget = budget
+            self.measurements = measurements
         }
     }
 
     struct Start: Sendable {
-        let id: Runner.ID
-        let load: Load
+        let occupant: SchedulerState.Occupant
         let stop: Promise<Void>
     }
 
@@ -32,6 +37,8 @@ package final class Scheduler: Sendable {
         var nextTicket: SchedulerState.Ticket = 1
         var waiting: [SchedulerState.Ticket: Promise<Runner>] = [:]
         var stops: [Runner.ID: Promise<Void>] = [:]
+        /// Where engines listen that had to be given a port.
+        var addresses: [Runner.ID: EngineAddress] = [:]
         /// How the latest runners ended, for requests that were using them.
         var ends: [(id: Runner.ID, failure: Failure)] = []
     }
@@ -43,6 +50,7 @@ package final class Scheduler: Sendable {
     private let sockets: FilePath
     private let epoch = ContinuousClock.now
     let shared: Mutex<Shared>
+    package let measurements: MeasuredMemory
     private let starts: (stream: AsyncStream<Start>, continuation: AsyncStream<Start>.Continuation)
     private let deadlines: (stream: AsyncStream<Duration>, continuation: AsyncStream<Duration>.Continuation)
 
@@ -52,11 +60,12 @@ package final class Scheduler: Sendable {
         self.configuration = configuration
         self.client = client
         self.logger = logger
-        let state = SchedulerState(slots: configuration.slots, idleTimeout: configuration.idleTimeout)
+        measurements = MeasuredMemory(configuration.measurements)
+        let state = SchedulerState(slots: configuration.slots, budget: configuration.budget.total)
         shared = Mutex(Shared(state: state))
         // A slot has one start at a time, so these bounds are never reached.
         starts = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(2 * state.slots.count))
-        deadlines = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        deadlines = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
         sockets = Self.socketFolder()
     }
 
@@ -75,6 +84,7 @@ package final class Scheduler: Sendable {
         try Files.makeDirectory(sockets, mode: 0o700)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watchDeadlines() }
+            group.addTask { await self.prepareBackends() }
             for await start in starts.stream {
                 group.addTask { await self.supervise(start) }
             }
@@ -99,12 +109,17 @@ package final class Scheduler: Sendable {
     }
 
     /// A lease for code whose use of the runner outlives one function. It ends with `release` or with the object.
-    package func lease(_ load: Load) async throws -> Lease {
+    package func lease(_ load: Load) async throws -> Lease { try await request(load).lease() }
+
+    /// Asks for a lease; what is returned tells how far that is.
+    ///
+    /// - Throws: what is known at once: an unknown backend, one that is not installed.
+    package func request(_ load: Load) throws -> PendingLease {
         guard let backend = backends[load.key.backend] else {
             throw Failure(.notFound, "backend not found")
         }
         // Found out before anything is stopped to make room for it.
-        _ = try backend.executable()
+        if !shared.withLock({ $0.state.isReady(load.key) }) { _ = try backend.executable() }
         let promise = Promise<Runner>()
         let ticket = shared.withLock { shared in
             defer { shared.nextTicket += 1 }
@@ -112,18 +127,22 @@ package final class Scheduler: Sendable {
             return shared.nextTicket
         }
         apply(.requested(ticket, load))
-        do {
-            return Lease(try await promise.value, of: self)
-        } catch {
-            let abandoned = shared.withLock { $0.waiting.removeValue(forKey: ticket) != nil }
-            if abandoned {
-                apply(.cancelled(ticket))
-            } else if case .success(let runner) = promise.current {
-                // It was granted while this request was being cancelled.
-                release(runner.id)
-            }
-            throw error
+        return PendingLease(ticket: ticket, promise: promise, of: self)
+    }
+
+    func abandon(_ ticket: SchedulerState.Ticket, _ promise: Promise<Runner>) {
+        let abandoned = shared.withLock { $0.waiting.removeValue(forKey: ticket) != nil }
+        if abandoned {
+            apply(.cancelled(ticket))
+        } else if case .success(let runner) = promise.current {
+            // It was granted while this request was being cancelled.
+            release(runner.id)
         }
+    }
+
+    /// Where a request stands that waits; nil when it does not.
+    func position(of ticket: SchedulerState.Ticket) -> WaitingPosition? {
+        shared.withLock { $0.state.position(of: ticket) }
     }
 
     func release(_ id: Runner.ID) { apply(.released(id)) }
@@ -142,8 +161,10 @@ package final class Scheduler: Sendable {
     func apply(_ event: SchedulerState.Event) -> Int {
         let now = moment
         var stopped = 0
+        let available = configuration.budget.followsAvailability && needsMemory(event) ? SystemMemory.current : nil
         let effects = shared.withLock { shared -> [@Sendable () -> Void] in
-            shared.state.handle(event, at: now).compactMap { action in
+            if let available { shared.state.available = available.available }
+            return shared.state.handle(event, at: now).compactMap { action in
                 if case .stop = action { stopped += 1 }
                 return effect(of: action, &shared)
             }
@@ -152,19 +173,32 @@ package final class Scheduler: Sendable {
         return stopped
     }
 
+    /// Whether an event can lead to a start, for which the machine's memory is looked at. Most requests find a runner.
+    private func needsMemory(_ event: SchedulerState.Event) -> Bool {
+        switch event {
+        case .requested(_, let load): shared.withLock { !$0.state.isReady(load.key) }
+        case .ended, .released, .cancelled: shared.withLock { !$0.state.queue.isEmpty }
+        case .started, .tick, .unload, .shutdown: false
+        }
+    }
+
     /// Books an action under the lock; what it does to the outside is returned, to be done after the lock.
     private func effect(of action: SchedulerState.Action, _ shared: inout Shared) -> (@Sendable () -> Void)? {
         switch action {
-        case .grant(let ticket, let id, let load):
-            let runner = Runner(id: id, load: load, address: .unix(socket(id)))
-            guard let promise = shared.waiting.removeValue(forKey: ticket) else { return { self.release(id) } }
+        case .grant(let ticket, let occupant):
+            let runner = Runner(
+                id: occupant.id, load: occupant.load, context: occupant.context,
+                address: shared.addresses[occupant.id] ?? .unix(socket(occupant.id)))
+            guard let promise = shared.waiting.removeValue(forKey: ticket) else {
+                return { self.release(occupant.id) }
+            }
             return { promise.fulfil(.success(runner)) }
         case .refuse(let ticket, let failure):
             let promise = shared.waiting.removeValue(forKey: ticket)
             return { promise?.fulfil(.failure(failure)) }
-        case .start(let id, let load):
-            let start = Start(id: id, load: load, stop: Promise())
-            shared.stops[id] = start.stop
+        case .start(let occupant):
+            let start = Start(occupant: occupant, stop: Promise())
+            shared.stops[occupant.id] = start.stop
             return { self.starts.continuation.yield(start) }
         case .stop(let id):
             let stop = shared.stops[id]
@@ -176,49 +210,85 @@ package final class Scheduler: Sendable {
 
     /// One runner's whole life.
     private func supervise(_ start: Start) async {
+        let (id, load) = (start.occupant.id, start.occupant.load)
         var failure: Failure?
         do {
-            guard let backend = backends[start.load.key.backend] else { throw Failure(.notFound, "backend not found") }
-            let spec = try backend.command(
-                for: start.load, context: start.load.plannedContext, at: .unix(socket(start.id)))
+            guard let backend = backends[load.key.backend] else { throw Failure(.notFound, "backend not found") }
+            if backend.mustPrepare { await backend.prepare() }
+            let address = try await address(for: backend, id)
+            let spec = try backend.command(for: load, context: start.occupant.context, at: address)
             let logger = logger
             var engineLogger = logger
             // What a log is filtered by.
             engineLogger[metadataKey: "engine"] = "\(backend.name)"
-            engineLogger[metadataKey: "model"] = "\(start.load.modelName)"
+            engineLogger[metadataKey: "model"] = "\(load.modelName)"
             let child = ChildProcess(spec, policy: configuration.policy, client: client, logger: engineLogger)
             let began = moment
+            let process = Promise<Int32>()
             failure = try await withThrowingTaskGroup(of: Failure?.self) { group in
                 group.addTask {
-                    await child.run {
+                    await child.run(onStart: { process.fulfil(.success($0)) }) {
                         let elapsed = self.moment - began
                         logger.info(
                             "\(backend.name) is ready", metadata: ["milliseconds": "\(elapsed.wholeMilliseconds)"])
-                        self.apply(.started(start.id))
+                        self.apply(.started(id))
                     }
                 }
                 group.addTask {
                     try? await start.stop.value
+                    self.measure(process.current, start.occupant)
                     return nil
                 }
                 let first = try await group.next() ?? nil
                 group.cancelAll()
                 return first
             }
-        } catch { failure = Failure.wrapping(error, "cannot start \(start.load.key.backend)") }
+        } catch { failure = Failure.wrapping(error, "cannot start \(load.key.backend)") }
         if let failure { logger.error("\(failure)") }
         shared.withLock { shared in
-            shared.stops[start.id] = nil
-            if let failure { shared.ends = shared.ends.suffix(15) + [(start.id, failure)] }
+            shared.stops[id] = nil
+            shared.addresses[id] = nil
+            if let failure { shared.ends = shared.ends.suffix(15) + [(id, failure)] }
         }
-        apply(.ended(start.id, failure))
+        apply(.ended(id, failure))
+    }
+
+    /// Looks for GPUs, and takes what is free of their memory as what models may take.
+    private func prepareBackends() async {
+        for backend in backends.values.sorted(by: { $0.name < $1.name }) { await backend.prepare() }
+        let devices = backends.values.map(\.devices).filter { $0 != .none }
+        guard let most = devices.map(\.free).max(), configuration.budget.total != .unlimited else { return }
+        shared.withLock { $0.state.budget.device = Int64(Double(most) * Self.deviceShare) }
+    }
+
+    /// The share of a GPU's free memory that models may take; drivers need some, and pictures on the screen.
+    private static let deviceShare = 0.95
+
+    private func address(for backend: any Backend, _ id: Runner.ID) async throws -> EngineAddress {
+        guard backend.listening == .loopbackPort else { return .unix(socket(id)) }
+        let address = EngineAddress.loopback(port: try await FreePort.find())
+        shared.withLock { $0.addresses[id] = address }
+        return address
+    }
+
+    /// Takes note of the memory an engine has needed, just before it ends.
+    private func measure(_ process: Result<Int32, any Error>?, _ occupant: SchedulerState.Occupant) {
+        guard case .success(let process) = process, occupant.load.memory?.placement == .host,
+            let bytes = SystemMemory.peak(of: process)
+        else { return }
+        measurements.note(bytes, of: occupant.load, context: occupant.context)
     }
 
     private func watchDeadlines() async {
-        for await deadline in deadlines.stream {
-            // Deadlines only move later: one that was replaced meanwhile is found again by the tick.
-            guard (try? await Task.sleep(until: epoch + deadline, clock: .continuous)) != nil else { return }
-            apply(.tick)
+        await withDiscardingTaskGroup { group in
+            for await deadline in deadlines.stream {
+                group.addTask {
+                    guard (try? await Task.sleep(until: self.epoch + deadline, clock: .continuous)) != nil else {
+                        return
+                    }
+                    self.apply(.tick)
+                }
+            }
         }
     }
 

@@ -7,9 +7,13 @@ extension LlamaServer {
     /// Asks the program for its version; the answer is kept as long as the file stays the same.
     package func status() async -> BackendStatus {
         do {
-            guard let program = try locate() else { return .notInstalled(nil) }
-            return .running(
-                "\(name) \(try await VersionCache.shared.version(of: program, environment: processEnvironment))")
+            await prepare()
+            guard let program = try builds.chosen()?.build.program else { return .notInstalled(nil) }
+            let version = try await VersionCache.shared.version(of: program, environment: processEnvironment)
+            let report = DeviceReport(
+                builds: try builds.candidates().map { ($0, builds.devices(of: $0)) }, hardware: DeviceReport.hardware,
+                folder: buildsFolder.string)
+            return .running("\(name) \(version)\(report.text.isEmpty ? "" : ", \(report.text)")")
         } catch { return .error(Failure.text(of: error)) }
     }
 }

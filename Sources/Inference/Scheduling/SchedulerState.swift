@@ -1,6 +1,7 @@
 package import Core
 
-/// Which model is in which slot, who waits, who must go: a value that decides, without clock, tasks or sockets.
+/// Which model is in which slot with how much memory, who waits, who must go: a value that decides, without clock, tasks
+/// or sockets.
 ///
 /// A slot is never free while its process still exists, so two engines never compete for the place of one. Requests
 /// for the same key share one start; the least recently used runner without a lease makes room.
@@ -10,13 +11,42 @@ package struct SchedulerState: Sendable {
     /// Time since the scheduler's start.
     package typealias Moment = Duration
 
+    /// A process and what it was given.
+    package struct Occupant: Sendable, Hashable {
+        package let id: Runner.ID
+        package let load: Load
+        /// Tokens it was started with; nil where the engine chose.
+        package let context: Int?
+        package let memory: Memory
+        /// Whether it was started a second time, after the first had run out of memory.
+        let isRetry: Bool
+        package var keepAlive: KeepAlive
+
+        /// Whether it stays until somebody unloads it.
+        package var isPinned: Bool { keepAlive == .forever }
+    }
+
     package enum Slot: Sendable, Hashable {
         case free
         /// Its process is loading; the tickets get leases when it is ready.
-        case starting(Runner.ID, Load, waiters: [Ticket])
-        case ready(Runner.ID, Load, leases: Int, lastUsed: Moment)
+        case starting(Occupant, waiters: [Ticket])
+        case ready(Occupant, leases: Int, lastUsed: Moment)
         /// Its process has been told to end and still exists.
-        case stopping(Runner.ID, Load)
+        case stopping(Occupant)
+    }
+
+    struct Waiter: Sendable {
+        let ticket: Ticket
+        let load: Load
+        let since: Moment
+        /// Set when its engine has died of too little memory: it may be started once more, when this runner is gone.
+        var retry: Retry?
+    }
+
+    struct Retry: Sendable {
+        var after: Runner.ID?
+        /// Tokens that were too many.
+        var tooMany: Int?
     }
 
     package enum Event: Sendable {
@@ -24,7 +54,7 @@ package struct SchedulerState: Sendable {
         /// The client of a waiting ticket went away.
         case cancelled(Ticket)
         case started(Runner.ID)
-        /// The process is gone, for whatever reason.
+        /// The process is gone, for whatever reason; `.resourceExhausted` when it ran out of memory.
         case ended(Runner.ID, Failure?)
         case released(Runner.ID)
         /// The moment asked for by `.schedule` has come.
@@ -49,27 +79,37 @@ package struct SchedulerState: Sendable {
     }
 
     package enum Action: Sendable {
-        case grant(Ticket, Runner.ID, Load)
+        case grant(Ticket, Occupant)
         case refuse(Ticket, Failure)
-        case start(Runner.ID, Load)
+        case start(Occupant)
         case stop(Runner.ID)
         /// Send `.tick` at this moment.
         case schedule(Moment)
     }
 
     package internal(set) var slots: [Slot]
-    /// Who waits for a slot, in order.
-    package internal(set) var queue: [(ticket: Ticket, load: Load)] = []
-    package let idleTimeout: Duration
+    /// Who waits for a slot or for memory, in order.
+    var queue: [Waiter] = []
     package let maximumWaiters: Int
+    /// What all runners together may take.
+    var budget: Memory
+    /// What the machine has left for now, as far as anybody has looked; nil where that does not count.
+    package var available: Int64?
+    /// How long a request waits for a runner that others keep busy, before they have to queue behind it.
+    let patience: Duration
     var nextID: Runner.ID = 1
     var isShutDown = false
+    /// The tick that has been asked for.
+    var nextTick: Moment?
 
     /// - Parameter maximumWaiters: requests that may wait at the same time, for a slot or for a load.
-    package init(slots: Int, idleTimeout: Duration = .seconds(300), maximumWaiters: Int = 512) {
+    package init(
+        slots: Int, budget: Memory = .unlimited, maximumWaiters: Int = 512, patience: Duration = .seconds(30)
+    ) {
         self.slots = Array(repeating: .free, count: max(1, slots))
-        self.idleTimeout = idleTimeout
+        self.budget = budget
         self.maximumWaiters = maximumWaiters
+        self.patience = patience
     }
 
     /// Takes in what happened and says what to do about it.
@@ -82,15 +122,11 @@ package struct SchedulerState: Sendable {
         case .started(let id): return started(id, at: now)
         case .ended(let id, let failure): return ended(id, failure, at: now)
         case .released(let id): return released(id, at: now)
-        case .tick:
-            let idleTimeout = idleTimeout
-            return stopAll(at: now) { slot in
-                if case .ready(_, _, 0, let lastUsed) = slot { lastUsed + idleTimeout <= now } else { false }
-            } + nextDeadline()
+        case .tick: return tick(at: now)
         case .unload(let unload):
-            return stopAll(at: now) { slot in
+            return stopAll { slot in
                 switch slot {
-                case .ready(_, let load, 0, _), .starting(_, let load, waiters: []): unload.matches(load)
+                case .ready(let occupant, 0, _), .starting(let occupant, waiters: []): unload.matches(occupant.load)
                 default: false
                 }
             }
@@ -106,17 +142,13 @@ package struct SchedulerState: Sendable {
 }
 
 extension SchedulerState.Slot {
-    package var id: Runner.ID? {
+    package var occupant: SchedulerState.Occupant? {
         switch self {
         case .free: nil
-        case .starting(let id, _, _), .ready(let id, _, _, _), .stopping(let id, _): id
+        case .starting(let occupant, _), .ready(let occupant, _, _), .stopping(let occupant): occupant
         }
     }
 
-    package var load: Load? {
-        switch self {
-        case .free: nil
-        case .starting(_, let load, _), .ready(_, let load, _, _), .stopping(_, let load): load
-        }
-    }
+    package var id: Runner.ID? { occupant?.id }
+    package var load: Load? { occupant?.load }
 }
