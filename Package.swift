@@ -92,7 +92,9 @@ let package = Package(
         // Model Runner.
         library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
         library("ModelStore", ["Core", "Hub", "OCI", crypto, nioCore, nioPosix, system]),
-        library("ParserChecks", ["Core", "ModelStore", "OCI", nioCore, system]),
+        // Pure: JSON and bytes in, JSON and bytes out.
+        library("Dialects", ["Core", nioCore]),
+        library("ParserChecks", ["Core", "Dialects", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference",
             ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
@@ -100,9 +102,9 @@ let package = Package(
         library(
             "RunnerAPI",
             [
-                "Core", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient, httpTypes,
-                hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix, serviceLifecycle,
-                system,
+                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient,
+                httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix,
+                serviceLifecycle, system,
             ]),
 
         // MCP Toolkit and Gateway.
@@ -164,8 +166,8 @@ let package = Package(
         tests(
             "RunnerAPITests",
             [
-                "RunnerAPI", "Hub", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes, hummingbird,
-                logging, nioCore,
+                "RunnerAPI", "Dialects", "Hub", "Inference", "ModelStore", "OCI", "Core", asyncHTTPClient, httpTypes,
+                hummingbird, logging, nioCore,
                 nioHTTP1, system,
             ]),
         tests("MCPTests", ["MCP", "Core", nioCore, system]),

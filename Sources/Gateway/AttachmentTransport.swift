@@ -14,9 +14,10 @@ package struct AttachmentTransport: Transport {
     }
 
     package func connect<R: Sendable>(
-        _ body: (LineMessages<StandardOutput>, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
+        _ body: (LineMessages<StandardOutput>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
-        try await body(LineMessages(StandardOutput(frames: attachment.output, onLog: onLog))) { [attachment] message in
+        let messages = LineMessages(StandardOutput(frames: attachment.output, onLog: onLog))
+        return try await body(messages) { [attachment] message, _ in
             var line = message
             line.writeString("\n")
             try await attachment.write(line)

@@ -17,7 +17,7 @@ struct SiblingTransport: Transport {
     }
 
     func connect<R: Sendable>(
-        _ body: (LineMessages<Inbound>, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
+        _ body: (LineMessages<Inbound>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
         let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
         do {
@@ -35,7 +35,7 @@ struct SiblingTransport: Transport {
                 advice: "With --static each server is started beside the gateway, under the name mcp-SERVER.")
         }
         return try await channel.executeThenClose { inbound, outbound in
-            try await body(LineMessages(Inbound(base: inbound))) { message in
+            try await body(LineMessages(Inbound(base: inbound))) { message, _ in
                 var line = message
                 line.writeString("\n")
                 try await outbound.write(line)

@@ -18,7 +18,7 @@ package final class Peer: Sendable {
 
     private typealias Waiter = Promise<RawJSON>
     private let state = Mutex(PeerState<Waiter, CancellationFlag>())
-    private let send: @Sendable (ByteBuffer) async throws -> Void
+    private let send: SendMessage
     private let handler: any Handler
 
     /// How long requests may go on after the other side has closed its end.
@@ -27,7 +27,7 @@ package final class Peer: Sendable {
 
     private init(
         handler: any Handler, patience: Duration = Peer.patience,
-        send: @escaping @Sendable (ByteBuffer) async throws -> Void
+        send: @escaping SendMessage
     ) {
         self.handler = handler
         self.patience = patience
@@ -83,12 +83,15 @@ package final class Peer: Sendable {
 
     /// Sends a request and waits for its answer. Cancelling the task tells the other side.
     ///
+    /// - Parameter relatedTo: the other side's request on whose behalf this one is made.
     /// - Throws: `RPC.Error` as answered; `Failure(.unavailable)` when the connection closes.
-    package func request(_ method: String, _ params: RawJSON? = nil) async throws -> RawJSON {
+    package func request(
+        _ method: String, _ params: RawJSON? = nil, relatedTo: RPC.ID? = nil
+    ) async throws -> RawJSON {
         let id = try state.withLock { state throws(Failure) in try state.makeID() }
         do {
             return try await withTaskCancellationHandler {
-                try await exchange(RPC.Request(id: id, method: method, params: params))
+                try await exchange(RPC.Request(id: id, method: method, params: params), Relation(to: relatedTo))
             } onCancel: {
                 state.withLock { $0.take(id) }?.fulfil(.failure(CancellationError()))
             }
@@ -98,25 +101,27 @@ package final class Peer: Sendable {
         }
     }
 
-    package func notify(_ method: String, _ params: RawJSON? = nil) async throws {
-        try await send(RPC.Message.notification(RPC.Notification(method: method, params: params)).bytes)
+    /// - Parameter relatedTo: the other side's request that this is about.
+    package func notify(_ method: String, _ params: RawJSON? = nil, relatedTo: RPC.ID? = nil) async throws {
+        let notification = RPC.Notification(method: method, params: params)
+        try await send(RPC.Message.notification(notification).bytes, Relation(to: relatedTo))
     }
 
-    private func exchange(_ request: RPC.Request) async throws -> RawJSON {
+    private func exchange(_ request: RPC.Request, _ relation: Relation) async throws -> RawJSON {
         try Task.checkCancellation()
         // The answer may come before `send` returns, and before anything after it has run: who waits for it is noted first.
         let answer = Waiter()
         if let closed = state.withLock({ $0.wait(request.id, answer) }) { throw closed }
         // A cancellation that came before that has found nobody to tell.
         if Task.isCancelled { state.withLock { $0.take(request.id) }?.fulfil(.failure(CancellationError())) }
-        async let sent: Void = sendOrFail(request)
+        async let sent: Void = sendOrFail(request, relation)
         let result = try await answer.value
         await sent
         return result
     }
 
-    private func sendOrFail(_ request: RPC.Request) async {
-        do { try await send(RPC.Message.request(request).bytes) } catch {
+    private func sendOrFail(_ request: RPC.Request, _ relation: Relation) async {
+        do { try await send(RPC.Message.request(request).bytes, relation) } catch {
             state.withLock { $0.take(request.id) }?.fulfil(.failure(error))
         }
     }
@@ -184,7 +189,7 @@ package final class Peer: Sendable {
         } catch {
             // What cannot be read is answered without an id; a request refused here was read, so it has one.
             let id = (try? RawJSON(checking: bytes))?["id"].flatMap(RPC.ID.init)
-            try? await send(RPC.Message.response(RPC.Response(id: id, outcome: .failure(error))).bytes)
+            try? await send(RPC.Message.response(RPC.Response(id: id, outcome: .failure(error))).bytes, .answer(to: id))
         }
     }
 
@@ -201,6 +206,6 @@ package final class Peer: Sendable {
         defer { state.withLock { $0.end(id) } }
         // A cancelled request gets no answer: the other side has forgotten it.
         guard let outcome = await flag.run(outcome) else { return }
-        try? await send(RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes)
+        try? await send(RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes, .answer(to: id))
     }
 }

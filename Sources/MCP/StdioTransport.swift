@@ -1,5 +1,5 @@
 internal import Core
-package import NIOCore
+internal import NIOCore
 internal import NIOPosix
 package import SystemPackage
 
@@ -19,7 +19,7 @@ package struct StdioTransport: Transport {
     }
 
     package func connect<R: Sendable>(
-        _ body: (LineMessages<DescriptorInput>, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
+        _ body: (LineMessages<DescriptorInput>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
         // One thread waits in read, one in write: a client that stops reading must not stop us from hearing it.
         let threads = NIOThreadPool(numberOfThreads: 2)
@@ -31,7 +31,7 @@ package struct StdioTransport: Transport {
             // Not waited for: a client that has stopped reading may hold the writing thread for ever.
             threads.shutdownGracefully { _ in }
         }
-        return try await body(LineMessages(source)) { try await writer.write(line: $0) }
+        return try await body(LineMessages(source)) { line, _ in try await writer.write(line: line) }
     }
 }
 

@@ -1,14 +1,25 @@
 package import NIOCore
 
+/// What a message belongs to, for transports that have several ways to the other side.
+package enum Relation: Sendable, Hashable {
+    /// It answers this request of the other side, which is over with it; nil where the request's id could not be read.
+    case answer(to: RPC.ID?)
+    /// It is about this request of the other side, which is under way.
+    case request(RPC.ID)
+    case none
+
+    package init(to id: RPC.ID?) { self = id.map { .request($0) } ?? .none }
+}
+
+/// Sends one message, whole; may be called from many tasks. A transport with one stream has no use for the relation.
+package typealias SendMessage = @Sendable (ByteBuffer, Relation) async throws -> Void
+
 /// One duplex stream of JSON-RPC messages, each the bytes of one JSON text.
 package protocol Transport: Sendable {
     associatedtype Messages: AsyncSequence, Sendable where Messages.Element == ByteBuffer
 
     /// Opens the connection for as long as `body` runs.
     ///
-    /// - Parameter body: gets the incoming messages (for one consumer) and a function that sends one message; sends may
-    ///   come from many tasks and are written whole.
-    func connect<R: Sendable>(
-        _ body: (Messages, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
-    ) async throws -> R
+    /// - Parameter body: gets the incoming messages (for one consumer) and the way to send.
+    func connect<R: Sendable>(_ body: (Messages, @escaping SendMessage) async throws -> R) async throws -> R
 }

@@ -1,6 +1,6 @@
 package import AsyncAlgorithms
 internal import Core
-internal import MCP
+package import MCP
 package import NIOCore
 internal import Synchronization
 
@@ -20,10 +20,10 @@ package final class HTTPSession: Transport {
     }
 
     package func connect<R: Sendable>(
-        _ body: (AsyncChannel<ByteBuffer>, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
+        _ body: (AsyncChannel<ByteBuffer>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
         defer { incoming.finish() }
-        return try await body(incoming) { [self] message in try await send(message) }
+        return try await body(incoming) { [self] message, _ in try await send(message) }
     }
 
     private func send(_ bytes: ByteBuffer) async throws {

@@ -1,5 +1,5 @@
 package import AsyncAlgorithms
-internal import MCP
+package import MCP
 package import NIOCore
 
 /// Two ends of one connection in memory, with back-pressure: a send waits until the other side takes the message.
@@ -13,13 +13,13 @@ package struct MemoryTransport: Transport {
     }
 
     package func connect<R: Sendable>(
-        _ body: (AsyncChannel<ByteBuffer>, @escaping @Sendable (ByteBuffer) async throws -> Void) async throws -> R
+        _ body: (AsyncChannel<ByteBuffer>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
         defer {
             outgoing.finish()
             incoming.finish()
         }
-        return try await body(incoming) { [outgoing] message in await outgoing.send(message) }
+        return try await body(incoming) { [outgoing] message, _ in await outgoing.send(message) }
     }
 
     /// One message as the other side would send it.

@@ -39,8 +39,8 @@ import Testing
     @Test func messagesAreLinesBothWays() async throws {
         let answers = try await withServer { port in
             try await SiblingTransport(host: "127.0.0.1", port: port).connect { messages, send in
-                try await send(ByteBuffer(string: "{\"a\":1}"))
-                try await send(ByteBuffer(string: "{\"b\":2}"))
+                try await send(ByteBuffer(string: "{\"a\":1}"), .none)
+                try await send(ByteBuffer(string: "{\"b\":2}"), .none)
                 var answers: [String] = []
                 for try await message in messages {
                     answers.append(String(buffer: message))

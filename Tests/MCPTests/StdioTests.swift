@@ -56,10 +56,9 @@ import Testing
 /// Messages of a stream that ends with an error.
 private struct BreakingTransport: Transport {
     func connect<R: Sendable>(
-        _ body: (AsyncThrowingStream<ByteBuffer, any Error>, @escaping @Sendable (ByteBuffer) async throws -> Void)
-            async throws -> R
+        _ body: (AsyncThrowingStream<ByteBuffer, any Error>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
-        try await body(AsyncThrowingStream { throw Failure(.resourceExhausted, "a line is too long") }) { _ in }
+        try await body(AsyncThrowingStream { throw Failure(.resourceExhausted, "a line is too long") }) { _, _ in }
     }
 }
 

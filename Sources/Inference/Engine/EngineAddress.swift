@@ -1,12 +1,24 @@
 package import SystemPackage
 
-/// Where an engine listens: never beyond this machine.
+/// Where an engine answers HTTP.
 package enum EngineAddress: Sendable, Hashable {
     case unix(FilePath)
-    /// A port of 127.0.0.1, for servers that know no unix sockets.
+    /// On 127.0.0.1, for servers that know nothing else.
     case loopback(port: Int)
-}
 
-extension Runner {
-    package var address: EngineAddress { .unix(socket) }
+    /// The address of a path there, for AsyncHTTPClient.
+    package func url(_ path: String) -> String {
+        switch self {
+        case .unix(let socket): UnixURL.text(socket: socket, path: path)
+        case .loopback(let port): "http://127.0.0.1:\(port)\(path)"
+        }
+    }
+
+    /// What the engine is asked as.
+    package var host: String {
+        switch self {
+        case .unix: "localhost"
+        case .loopback(let port): "127.0.0.1:\(port)"
+        }
+    }
 }

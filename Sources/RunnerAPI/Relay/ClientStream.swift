@@ -1,4 +1,5 @@
 internal import Core
+internal import Dialects
 internal import Hummingbird
 internal import Inference
 internal import NIOCore
@@ -14,20 +15,19 @@ final class ClientStream: EngineConsumer {
     }
 
     private let channel: any Channel
-    private var translation: any AnswerTranslation
-    private let isUntouched: Bool
+    private var translation: (any Translation)?
     private let onPart: (@Sendable (ByteBuffer) -> Void)?
     private var connection: ClientConnection?
 
-    /// - Parameter onPart: is shown everything that goes out.
+    /// - Parameters:
+    ///   - translation: nil passes the bytes on as they come.
+    ///   - onPart: is shown everything that goes out.
     init(
-        to channel: any Channel, translation: any AnswerTranslation,
-        onPart: (@Sendable (ByteBuffer) -> Void)? = nil
+        to channel: any Channel, translation: (any Translation)?, onPart: (@Sendable (ByteBuffer) -> Void)? = nil
     ) {
         self.channel = channel
         self.translation = translation
         self.onPart = onPart
-        isUntouched = translation is Identity
     }
 
     /// - Parameter onReady: called whenever the client can take more again.
@@ -39,24 +39,33 @@ final class ClientStream: EngineConsumer {
     var isReady: Bool { channel.isWritable }
 
     func take(_ bytes: ByteBuffer) throws {
-        write(isUntouched ? bytes : try translating { try translation.part(bytes) })
+        if translation == nil { write(bytes) } else { try translate { try $0.part(bytes) } }
     }
 
     func flush() { channel.flush() }
 
     func end() throws {
-        if !isUntouched { write(try translating { try translation.end() }) }
+        if translation != nil { try translate { try $0.end() } }
         finish()
     }
 
-    /// Says within the stream why it ends, where it is one of events: the status has gone out.
+    /// Says within a stream of events why it ends: the status has gone out.
     func fail(_ failure: Failure) {
-        write(translation.failed(failure))
+        write(translation?.failure(failure) ?? Self.event(failure))
         finish()
     }
 
-    private func translating(_ body: () throws -> ByteBuffer) throws -> ByteBuffer {
-        do { return try body() } catch {
+    private static func event(_ failure: Failure) -> ByteBuffer {
+        let event = ErrorBody.openAIObject(failure, status: .internalServerError)
+        return ByteBuffer(string: "data: \(event.text)\n\n")
+    }
+
+    private func translate(_ body: (inout any Translation) throws -> ByteBuffer) throws {
+        guard var translation else { return }
+        // Nobody else may hold it, or every part would copy what it has gathered.
+        self.translation = nil
+        defer { self.translation = translation }
+        do { write(try body(&translation)) } catch {
             throw TranslationError(failure: Failure.wrapping(error, "cannot translate the engine's answer"))
         }
     }

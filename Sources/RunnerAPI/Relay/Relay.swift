@@ -1,4 +1,5 @@
 internal import Core
+internal import Dialects
 internal import HTTPTypes
 internal import Hummingbird
 internal import Inference
@@ -12,9 +13,6 @@ struct Relay: Sendable {
     let scheduler: Scheduler
     let activity: Activity
 
-    /// Bytes of an answer that has to be translated as a whole.
-    private static let maximumWhole = 64 << 20
-
     /// Sends the request up and gives back the answer as it comes.
     ///
     /// The lease is held until the last byte has gone down; a client that leaves at any moment before ends the
@@ -23,43 +21,45 @@ struct Relay: Sendable {
     /// - Parameters:
     ///   - body: what the engine gets.
     ///   - path: the engine's route, with its query.
+    ///   - translation: nil passes the answer on untouched.
     func respond(
         to request: Request, body: ByteBuffer, path: String, load: Load, context: Context,
-        translation: (any AnswerTranslation)? = nil
+        translation: (any Translation)? = nil
     ) async throws -> Response {
         let use = activity.begin()
         try await context.cancelWhenGone()
+        var translation = translation
+        let asked = ContinuousClock.now
         let lease = try await lease(load)
+        translation?.loaded(in: ContinuousClock.now - asked)
         let loop = context.channel.eventLoop
         let (exchange, head) = try await begin(
             RelayHeaders.up(request.headers, bytes: body.readableBytes), body, path, lease, on: loop)
-        let status = HTTPResponse.Status(code: Int(head.status.code), reasonPhrase: head.status.reasonPhrase)
         var headers = RelayHeaders.down(head.headers)
-        let isEventStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
-        if !isEventStream {
-            let whole = loop.inEventLoop ? exchange.whole : nil
-            if whole != nil || translation != nil {
-                let bytes = try await rest(of: exchange, whole: whole, lease)
-                var answer = WholeAnswer(status: status, headers: headers, body: bytes)
-                if var translation { answer = try translation.whole(answer) }
-                lease.release()
-                return Response(
-                    status: answer.status, headers: answer.headers, body: ResponseBody(byteBuffer: answer.body))
-            }
-        } else if let translation {
-            headers[.contentType] = translation.streamContentType
+        let isStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
+        if var translation, !isStream {
+            let body = try await rest(of: exchange, lease)
+            let type = head.headers.first(name: "content-type") ?? "application/octet-stream"
+            let answer = translation.whole(WholeAnswer(status: Int(head.status.code), type: type, body: body))
+            return Response(
+                status: .init(code: answer.status), headers: [.contentType: answer.type],
+                body: ResponseBody(byteBuffer: answer.body))
         }
-        let used = translation ?? Identity()
+        let status = HTTPResponse.Status(code: Int(head.status.code), reasonPhrase: head.status.reasonPhrase)
+        if !isStream, loop.inEventLoop, let body = exchange.whole {
+            lease.release()
+            return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+        }
+        if let translation { headers[.contentType] = translation.streamType }
+        let length = isStream ? nil : head.headers.first(name: "content-length").flatMap { Int($0) }
         return Response(
             status: status, headers: headers,
-            body: ResponseBody(
-                contentLength: isEventStream ? nil : head.headers.first(name: "content-length").flatMap { Int($0) }
-            ) { _ in
+            body: ResponseBody(contentLength: length) { [translation] _ in
                 defer {
                     lease.release()
                     withExtendedLifetime(use) {}
                 }
-                try await forward(exchange, used, isEventStream: isEventStream, lease, to: context.channel)
+                try await forward(exchange, translation, isStream: isStream, lease, to: context.channel)
             })
     }
 
@@ -75,8 +75,8 @@ struct Relay: Sendable {
         let (exchange, head) = try await begin(
             RelayHeaders.up(headers, bytes: body.readableBytes), body, path, lease, on: context.channel.eventLoop)
         return WholeAnswer(
-            status: .init(code: Int(head.status.code), reasonPhrase: head.status.reasonPhrase),
-            headers: RelayHeaders.down(head.headers), body: try await rest(of: exchange, whole: nil, lease))
+            status: Int(head.status.code), type: head.headers.first(name: "content-type") ?? "application/octet-stream",
+            body: try await rest(of: exchange, lease))
     }
 
     /// Loads the model and asks it nothing.
@@ -108,16 +108,15 @@ struct Relay: Sendable {
         }
     }
 
-    private func rest(of exchange: EngineExchange, whole: ByteBuffer?, _ lease: Lease) async throws -> ByteBuffer {
-        if let whole { return whole }
-        do { return try await exchange.collect(upTo: Self.maximumWhole) } catch let failure as Failure {
+    private func rest(of exchange: EngineExchange, _ lease: Lease) async throws -> ByteBuffer {
+        do { return try await exchange.collect(upTo: WholeAnswer.maximumBody) } catch let failure as Failure {
             try Task.checkCancellation()
             throw await ending(of: lease.runner) ?? failure
         }
     }
 
     private func forward(
-        _ exchange: EngineExchange, _ translation: any AnswerTranslation, isEventStream: Bool, _ lease: Lease,
+        _ exchange: EngineExchange, _ translation: (any Translation)?, isStream: Bool, _ lease: Lease,
         to channel: any Channel
     ) async throws {
         let stream = NIOLoopBoundBox.makeBoxSendingValue(
@@ -129,7 +128,7 @@ struct Relay: Sendable {
             }
         } catch let error as ClientStream.TranslationError {
             try await channel.eventLoop.submit { stream.value.fail(error.failure) }.get()
-        } catch let failure as Failure where isEventStream {
+        } catch let failure as Failure where isStream {
             let cause = await ending(of: lease.runner) ?? failure
             // The status has gone out: within the stream is the only place left to say it.
             try await channel.eventLoop.submit { stream.value.fail(cause) }.get()
