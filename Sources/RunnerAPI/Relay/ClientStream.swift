@@ -55,7 +55,7 @@ final class ClientStream: EngineConsumer {
         finish()
     }
 
-    private static func event(_ failure: Failure) -> ByteBuffer {
+    static func event(_ failure: Failure) -> ByteBuffer {
         let event = ErrorBody.openAIObject(failure, status: .internalServerError)
         return ByteBuffer(string: "data: \(event.text)\n\n")
     }
