@@ -31,7 +31,7 @@ package enum WaitingPosition: Sendable, Hashable {
 }
 
 /// A lease that was asked for.
-package final class PendingLease: Sendable {
+package final class LeaseRequest: Sendable {
     private let ticket: SchedulerState.Ticket
     private let promise: Promise<Runner>
     private let scheduler: Scheduler

@@ -52,3 +52,20 @@ extension RunnerStatus {
             draftModelID: load.key.draftModelID)
     }
 }
+
+extension Scheduler {
+    /// The runners that are ready.
+    package func readyRunners() -> [Runner] {
+        shared.withLock { shared in
+            shared.state.slots.compactMap { slot in
+                if case .ready(let occupant, _, _) = slot { runner(occupant, shared) } else { nil }
+            }
+        }
+    }
+
+    /// Requests that wait for a runner.
+    package var waitingCount: Int { shared.withLock { $0.waiting.count } }
+
+    /// Whether a lease for this load would be had at once.
+    package func isReady(_ load: Load) -> Bool { shared.withLock { $0.state.isReady(load.key) } }
+}

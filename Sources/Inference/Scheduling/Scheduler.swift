@@ -114,7 +114,7 @@ package final class Scheduler: Sendable {
     /// Asks for a lease; what is returned tells how far that is.
     ///
     /// - Throws: what is known at once: an unknown backend, one that is not installed.
-    package func request(_ load: Load) throws -> PendingLease {
+    package func request(_ load: Load) throws -> LeaseRequest {
         guard let backend = backends[load.key.backend] else {
             throw Failure(.notFound, "backend not found")
         }
@@ -127,7 +127,7 @@ package final class Scheduler: Sendable {
             return shared.nextTicket
         }
         apply(.requested(ticket, load))
-        return PendingLease(ticket: ticket, promise: promise, of: self)
+        return LeaseRequest(ticket: ticket, promise: promise, of: self)
     }
 
     func abandon(_ ticket: SchedulerState.Ticket, _ promise: Promise<Runner>) {
@@ -186,9 +186,7 @@ package final class Scheduler: Sendable {
     private func effect(of action: SchedulerState.Action, _ shared: inout Shared) -> (@Sendable () -> Void)? {
         switch action {
         case .grant(let ticket, let occupant):
-            let runner = Runner(
-                id: occupant.id, load: occupant.load, context: occupant.context,
-                address: shared.addresses[occupant.id] ?? .unix(socket(occupant.id)))
+            let runner = runner(occupant, shared)
             guard let promise = shared.waiting.removeValue(forKey: ticket) else {
                 return { self.release(occupant.id) }
             }
@@ -206,6 +204,12 @@ package final class Scheduler: Sendable {
         case .schedule(let deadline):
             return { self.deadlines.continuation.yield(deadline) }
         }
+    }
+
+    func runner(_ occupant: SchedulerState.Occupant, _ shared: borrowing Shared) -> Runner {
+        Runner(
+            id: occupant.id, load: occupant.load, context: occupant.context,
+            address: shared.addresses[occupant.id] ?? .unix(socket(occupant.id)))
     }
 
     /// One runner's whole life.
@@ -294,7 +298,7 @@ package final class Scheduler: Sendable {
 
     // MARK: Sockets
 
-    private func socket(_ id: Runner.ID) -> FilePath { sockets.appending("\(id).sock") }
+    func socket(_ id: Runner.ID) -> FilePath { sockets.appending("\(id).sock") }
 
     private static let folderPrefix = "wharf-run-"
 

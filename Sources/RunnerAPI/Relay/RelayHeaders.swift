@@ -1,0 +1,50 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOHTTP1
+
+/// Which header fields pass a relay.
+enum RelayHeaders {
+    /// Fields about one connection, never about the message (RFC 9110 §7.6.1).
+    private static let hopByHop: Set<String> = [
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    ]
+    /// Fields that are for us and no business of an engine.
+    private static let ours: Set<String> = [
+        "host", "content-length", "expect", "origin", "referer", "authorization", "cookie", "x-preload-only",
+    ]
+    /// What an engine would say about itself.
+    private static let engines: Set<String> = ["server", "date", "content-length"]
+
+    /// - Parameter bytes: how many the body has.
+    static func up(_ fields: HTTPFields, bytes: Int) -> HTTPHeaders {
+        let named = named(in: fields[values: .connection])
+        // A request over a unix socket has no host of its own, and engines insist on one.
+        var headers: HTTPHeaders = ["host": "localhost", "connection": "close", "content-length": String(bytes)]
+        for field in fields {
+            let name = field.name.canonicalName
+            if hopByHop.contains(name) || ours.contains(name) || named.contains(name) { continue }
+            headers.add(name: name, value: field.value)
+        }
+        return headers
+    }
+
+    static func down(_ headers: HTTPHeaders) -> HTTPFields {
+        let named = named(in: headers["connection"])
+        var fields = HTTPFields()
+        for (name, value) in headers {
+            let lower = name.lowercased()
+            if hopByHop.contains(lower) || engines.contains(lower) || named.contains(lower)
+                || lower.hasPrefix("access-control-")
+            {
+                continue
+            }
+            if let name = HTTPField.Name(lower) { fields.append(HTTPField(name: name, value: value)) }
+        }
+        return fields
+    }
+
+    private static func named(in values: [String]) -> Set<String> {
+        Set(values.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace }.lowercased() })
+    }
+}
