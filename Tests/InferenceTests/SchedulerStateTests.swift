@@ -342,6 +342,17 @@ extension SchedulerState.Action {
         #expect(state.position(of: 1) == nil && state.position(of: 4) == .queued(ahead: 1))
     }
 
+    @Test func whatHappensIsCounted() {
+        var state = SchedulerState(slots: 1)
+        _ = state.handle(.requested(1, load("a")), at: .zero)
+        _ = state.handle(.ended(1, Failure(.internalError, "x")), at: .zero)
+        _ = state.handle(.requested(2, load("a")), at: .zero)
+        _ = state.handle(.started(2), at: .zero)
+        _ = state.handle(.released(2), at: .zero)
+        _ = state.handle(.requested(3, load("b")), at: .zero)
+        #expect(state.counts == .init(loads: 2, failedLoads: 1, evictions: 1))
+    }
+
     @Test func waitersAreBounded() {
         var state = SchedulerState(slots: 1, maximumWaiters: 2)
         #expect(state.handle(.requested(1, load("a")), at: .zero).map(\.text) == ["start a#1"])

@@ -66,6 +66,8 @@ extension Scheduler {
     /// Requests that wait for a runner.
     package var waitingCount: Int { shared.withLock { $0.waiting.count } }
 
+    package var counts: SchedulerState.Counts { shared.withLock { $0.state.counts } }
+
     /// Whether a lease for this load would be had at once.
     package func isReady(_ load: Load) -> Bool { shared.withLock { $0.state.isReady(load.key) } }
 }

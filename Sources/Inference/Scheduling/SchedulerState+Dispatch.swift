@@ -104,7 +104,7 @@ extension SchedulerState {
             guard projected.holds(need) else { continue }
             projected.take(need)
             round.coming = projected
-            for victim in going { if let stop = stop(victim) { round.actions.append(stop) } }
+            for victim in going { if let stop = evict(victim) { round.actions.append(stop) } }
             return .waits
         }
         let least = load.needs(context: contexts.last ?? nil)
@@ -140,6 +140,7 @@ extension SchedulerState {
             id: nextID, load: waiter.load, context: context, memory: memory, isRetry: waiter.retry != nil,
             keepAlive: waiter.load.keepAlive)
         nextID += 1
+        counts.loads += 1
         slots[index] = .starting(occupant, waiters: [waiter.ticket])
         round.actions.append(.start(occupant))
         round.present.take(memory)
@@ -157,6 +158,11 @@ extension SchedulerState {
         // What is loading has not taken its share yet.
         if let available { memory.host = min(memory.host, available - loading.host) }
         return Resources(slots: slots.count { $0 == .free }, memory: memory)
+    }
+
+    mutating func evict(_ index: Int) -> Action? {
+        counts.evictions += 1
+        return stop(index)
     }
 
     /// Who may go, in this order: loads nobody waits for any more, then runners without a lease, the one that was used

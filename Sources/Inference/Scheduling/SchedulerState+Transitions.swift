@@ -62,6 +62,7 @@ extension SchedulerState {
     mutating func ended(_ id: Runner.ID, _ failure: Failure?, at now: Moment) -> [Action] {
         guard let index = index(of: id) else { return [] }
         var actions: [Action] = []
+        if failure != nil, case .starting = slots[index] { counts.failedLoads += 1 }
         if case .starting(let occupant, let waiters) = slots[index], !waiters.isEmpty {
             slots[index] = .free
             let reason = failure ?? Failure(.internalError, "the engine stopped while loading the model")
@@ -80,7 +81,7 @@ extension SchedulerState {
     /// context may be smaller.
     private mutating func retry(_ occupant: Occupant, after failure: Failure, _ actions: inout [Action]) -> Retry? {
         guard failure.code == .resourceExhausted, !occupant.isRetry else { return nil }
-        if let victim = victims().first, let stop = stop(victim) {
+        if let victim = victims().first, let stop = evict(victim) {
             actions.append(stop)
             return Retry(after: slots[victim].id)
         }

@@ -49,6 +49,14 @@ package struct SchedulerState: Sendable {
         var tooMany: Int?
     }
 
+    /// What has happened since the beginning.
+    package struct Counts: Sendable, Hashable {
+        package var loads = 0
+        package var failedLoads = 0
+        /// Runners that had to go for others.
+        package var evictions = 0
+    }
+
     package enum Event: Sendable {
         case requested(Ticket, Load)
         /// The client of a waiting ticket went away.
@@ -97,6 +105,7 @@ package struct SchedulerState: Sendable {
     package var available: Int64?
     /// How long a request waits for a runner that others keep busy, before they have to queue behind it.
     let patience: Duration
+    package internal(set) var counts = Counts()
     var nextID: Runner.ID = 1
     var isShutDown = false
     /// The tick that has been asked for.

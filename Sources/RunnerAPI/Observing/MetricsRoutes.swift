@@ -26,6 +26,14 @@ struct MetricsRoutes: Sendable {
                 .gauge("wharf_runners_ready", "Engines with their model loaded.", runners.count),
                 .gauge("wharf_runners_loading", "Engines that load.", running.count { $0.loading }),
             ]
+            let counts = scheduler.counts
+            families += [
+                .counter("wharf_loads_total", "Engines that were started.", UInt64(counts.loads)),
+                .counter(
+                    "wharf_load_failures_total", "Engines that ended before they were ready.",
+                    UInt64(counts.failedLoads)),
+                .counter("wharf_evictions_total", "Engines that had to go for others.", UInt64(counts.evictions)),
+            ]
             let eventLoop = context.channel.eventLoop
             try await withThrowingTaskGroup(of: [MetricFamily].self) { group in
                 for runner in runners {
