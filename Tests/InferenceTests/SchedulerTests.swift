@@ -79,6 +79,21 @@ import Testing
         }
     }
 
+    /// Once more with a smaller context, never a loop.
+    @Test func anEngineThatDiesOfMemoryIsStartedTwice() async throws {
+        try await withScheduler(dies: "std::bad_alloc") { bench in
+            let failure = await #expect(throws: Failure.self) {
+                try await bench.scheduler.withLease(bench.load()) { _ in }
+            }
+            #expect(failure?.code == .resourceExhausted && failure?.advice?.hasPrefix("Use a smaller") == true)
+            let contexts = try bench.engine.journal().compactMap { event -> String? in
+                let words = (event["arguments"]?.array ?? []).compactMap(\.string)
+                return words.firstIndex(of: "--ctx-size").map { words[$0 + 1] }
+            }
+            #expect(contexts == ["8192", "4096"])
+        }
+    }
+
     @Test func leavingDoesNotStopALoadOthersWaitFor() async throws {
         try await withScheduler(gated: true) { bench in
             try await withThrowingTaskGroup(of: Bool.self) { group in

@@ -42,12 +42,49 @@ import Testing
             .code(1), "failed to allocate buffer, size = 9 MiB",
             "x stopped while loading the model: not enough GPU memory to load the model (Metal)"
         ),
+        (
+            .code(1), "ggml_vulkan: vk::Device::allocateMemory: ErrorOutOfDeviceMemory",
+            "x stopped while loading the model: not enough GPU memory to load the model (Vulkan)"
+        ),
+        (
+            .code(1), "alloc_tensor_range: failed to allocate buffer of size 99",
+            "x stopped while loading the model: not enough memory to load the model"
+        ),
+        (
+            .code(1), "data is not within the file bounds, model is corrupted or incomplete",
+            "x stopped while loading the model: the model's file is corrupted or incomplete. Its last output: data is not "
+                + "within the file bounds, model is corrupted or incomplete. Remove the model and pull it again."
+        ),
+        (
+            .code(1), "error loading model architecture: unknown model architecture: 'lambs'",
+            "x stopped while loading the model: failed to load model: this engine does not know the model's architecture"
+        ),
     ])
     func meaning(exit: ChildExit, output: String, expected: String) {
         var tail = LogTail()
         tail.append(ByteBuffer(string: output))
         let failure = ExitReport(name: "x", exit: exit, wasReady: false, tail: tail).failure
         #expect(failure.description.hasPrefix(expected), "\(failure)")
+    }
+
+    @Test(arguments: [
+        (ChildExit.signal(9), "", Failure.Code.resourceExhausted), (.code(1), "std::bad_alloc", .resourceExhausted),
+        (.code(1), "invalid magic characters", .corrupted), (.code(1), "error loading model", .internalError),
+    ])
+    func whatMayBeTriedAgain(exit: ChildExit, output: String, code: Failure.Code) {
+        var tail = LogTail()
+        tail.append(ByteBuffer(string: output))
+        #expect(ExitReport(name: "x", exit: exit, wasReady: false, tail: tail).failure.code == code)
+    }
+
+    @Test(arguments: [
+        ("load_tensors: AMX model buffer size = 9 MiB", "with -- --no-repack"), ("", "needs AVX2"),
+    ])
+    func anInstructionThatIsMissing(output: String, advice: String) {
+        var tail = LogTail()
+        tail.append(ByteBuffer(string: output))
+        let failure = ExitReport(name: "x", exit: .signal(4), wasReady: true, tail: tail).failure
+        #expect(failure.advice?.contains(advice) == true, "\(failure)")
     }
 
     @Test func sayWhenItHadBeenReady() {
