@@ -90,15 +90,16 @@ let package = Package(
         library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
         library("ModelStore", ["Core", "Hub", "OCI", crypto, nioCore, nioPosix, system]),
         // Pure: JSON and bytes in, JSON and bytes out.
-        library("Dialects", ["Core", nioCore]),
-        library("ParserChecks", ["Core", "Dialects", "ModelStore", "OCI", nioCore, system]),
+        library("JSONSchema", ["Core"]),
+        library("Dialects", ["Core", "JSONSchema", nioCore]),
+        library("ParserChecks", ["Core", "Dialects", "JSONSchema", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py")]),
         library(
             "RunnerAPI",
             [
-                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms,
+                "Core", "Dialects", "Hub", "Inference", "JSONSchema", "ModelStore", "OCI", asyncAlgorithms,
                 asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, system,
             ]),
 
@@ -157,6 +158,8 @@ let package = Package(
         tests(
             "ModelStoreTests",
             ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("JSONSchemaTests", ["JSONSchema", "ParserChecks", "Core", system]),
+        tests("DialectsTests", ["Dialects", "JSONSchema", "ParserChecks", "Core", nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
         tests(
             "RunnerAPITests",

@@ -1,0 +1,56 @@
+internal import Core
+internal import NIOCore
+
+/// Passes a chat completion on in its own words, and looks whether it is what was asked for.
+///
+/// A stream goes through as it comes, but for the word that the answer is complete: that waits for the check.
+struct CheckedCompletion: Translation {
+    private let contract: AnswerContract
+    private var reader = ChatReader()
+    private var answers: [Int: ChatAnswer] = [:]
+
+    private static let maximumChoices = 128
+
+    init(_ contract: AnswerContract) { self.contract = contract }
+
+    var streamType: String { "text/event-stream" }
+
+    mutating func whole(_ answer: WholeAnswer) -> WholeAnswer {
+        guard answer.status == 200 else { return answer.refused(for: .openAI) }
+        do {
+            let json = try ChatReader.whole(answer.body).json
+            for (choice, event) in ChatReader.events(json) { try add(event, to: choice) }
+            for answer in answers.values { try contract.check(answer) }
+            return answer
+        } catch { return WholeAnswer(failure: .wrapping(error, "the answer"), .openAI) }
+    }
+
+    mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
+        var out = ByteBuffer()
+        for chunk in try reader.append(bytes) {
+            for (choice, event) in chunk.events {
+                try add(event, to: choice)
+                if case .finish = event, let answer = answers[choice] { try contract.check(answer) }
+            }
+            out.writeString("data: \(chunk.data ?? "[DONE]")\n\n")
+        }
+        return out
+    }
+
+    mutating func end() throws -> ByteBuffer {
+        // Without its last word nobody knows whether the answer is complete.
+        guard reader.isDone, answers.values.allSatisfy({ $0.finish != nil }) else { throw ChatReader.brokenOff }
+        return ByteBuffer()
+    }
+
+    mutating func failure(_ failure: Failure) -> ByteBuffer {
+        ByteBuffer(string: "data: \(API.openAI.error(failure, status: failure.status).text)\n\n")
+    }
+
+    private mutating func add(_ event: ChatEvent, to choice: Int) throws {
+        guard (0..<Self.maximumChoices).contains(choice) else {
+            throw Failure(.corrupted, "the engine's answer has an impossible choice \(choice)")
+        }
+        try answers[choice, default: ChatAnswer()].add(event)
+    }
+}
