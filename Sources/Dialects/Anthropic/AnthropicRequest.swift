@@ -26,7 +26,7 @@ package struct AnthropicRequest: Sendable {
         try Self.putTools(of: fields, into: &chat)
         try Self.putSettings(of: fields, into: &chat)
         contract = try AnswerContract(format: chat["response_format"], tools: chat["tools"])
-        wishes = RunnerWishes(keepAlive: try RunnerWishes.keepAlive(fields["keep_alive"]))
+        wishes = RunnerWishes(keepAlive: fields["keep_alive"])
         self.chat = chat
     }
 

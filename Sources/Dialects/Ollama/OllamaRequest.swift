@@ -91,8 +91,6 @@ package struct OllamaRequest: Sendable {
         return .object(answer)
     }
 
-    /// Whether the model is to be unloaded, where nothing else is asked.
-    package var unloads: Bool { isEmpty && wishes.keepAlive == .zero }
 }
 
 /// What a translation has to know of the time.

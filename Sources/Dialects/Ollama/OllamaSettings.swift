@@ -20,7 +20,7 @@ struct OllamaSettings {
     ]
 
     init(_ request: Fields) throws {
-        wishes.keepAlive = try RunnerWishes.keepAlive(request["keep_alive"])
+        wishes.keepAlive = request["keep_alive"]
         if let options = try request.fields("options") { try read(options) }
         try readThinking(request)
         if try request.flag("logprobs") == true {

@@ -47,7 +47,7 @@ package struct OpenAIRequest: Sendable {
         }
         return Exchange(
             model: model, operation: operation, body: body.buffer, translation: translation,
-            wishes: RunnerWishes(keepAlive: try RunnerWishes.keepAlive(member("keep_alive"))))
+            wishes: RunnerWishes(keepAlive: try member("keep_alive")))
     }
 
     private func requireMessages() throws {
