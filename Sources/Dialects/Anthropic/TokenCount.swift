@@ -1,4 +1,4 @@
-package import Core
+internal import Core
 package import NIOCore
 
 /// The two questions that tell how many tokens a prompt has: how it is laid out, and what that is in tokens.
