@@ -148,10 +148,10 @@ import Testing
         return translation
     }
 
-    private static let statistics: JSON.Object = [
-        "total_duration": 7_000_000, "load_duration": 3_000_000, "prompt_eval_count": 14,
-        "prompt_eval_duration": 1_500_000, "eval_count": 6, "eval_duration": 2_250_000,
-    ].object ?? .init()
+    private static let statistics = JSON.Object([
+        ("total_duration", 7_000_000), ("load_duration", 3_000_000), ("prompt_eval_count", 14),
+        ("prompt_eval_duration", 1_500_000), ("eval_count", 6), ("eval_duration", 2_250_000),
+    ])
 
     private static func line(_ members: JSON.Object, done: String? = nil) -> JSON {
         var line = JSON.Object([("model", "m"), ("created_at", "2026-01-02T03:04:05Z")])

@@ -116,7 +116,7 @@ import Testing
         (#"{"items":[{}]}"#, "prefixItems"), (#"{"anyOf":[]}"#, "no list of schemas"),
         (##"{"$ref":"#/$defs/none"}"##, "not there"), (#"{"$ref":"http://x/y"}"#, "only #/"),
         (#"{"contains":{},"minContains":2,"maxContains":1}"#, "less than"), (#"{"pattern":"a(?=b)"}"#, "ahead"),
-        (#"{"$dynamicRef":"#x"}"#, "$dynamicRef"), (#"{"properties":[]}"#, "no object"),
+        (##"{"$dynamicRef":"#x"}"##, "$dynamicRef"), (#"{"properties":[]}"#, "no object"),
         (#"{"pattern":"a{1001}"}"#, "too large"), (#"{"pattern":"((a{1000}){1000})"}"#, "too large"),
     ]
 
