@@ -21,9 +21,11 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -66,6 +68,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
@@ -94,13 +97,15 @@ let package = Package(
         library("Dialects", ["Core", "JSONSchema", nioCore]),
         library("ParserChecks", ["Core", "Dialects", "JSONSchema", "ModelStore", "OCI", nioCore, system]),
         library(
-            "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
+            "Inference",
+            ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py")]),
         library(
             "RunnerAPI",
             [
-                "Core", "Dialects", "Hub", "Inference", "JSONSchema", "ModelStore", "OCI", asyncAlgorithms,
-                asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, system,
+                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient,
+                httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix,
+                serviceLifecycle, system,
             ]),
 
         // MCP Toolkit and Gateway.
@@ -160,7 +165,7 @@ let package = Package(
             ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("JSONSchemaTests", ["JSONSchema", "ParserChecks", "Core", system]),
         tests("DialectsTests", ["Dialects", "JSONSchema", "ParserChecks", "Core", nioCore, system]),
-        tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
+        tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, system]),
         tests(
             "RunnerAPITests",
             [

@@ -59,7 +59,7 @@ package struct RunnerServer: Service {
         let scheduler = Scheduler(
             backends: backends, configuration: configuration.scheduler, client: client, logger: logger)
         let activity = Activity()
-        let router = router(scheduler, client, activity)
+        let router = router(scheduler, activity)
         var services: [any Service] = [SchedulerService(scheduler: scheduler)]
         if let limit = configuration.idleExit {
             services.append(IdleExit(limit: limit, activity: activity, scheduler: scheduler, logger: logger))
@@ -120,8 +120,9 @@ package struct RunnerServer: Service {
         }
     }
 
-    private func router(_ scheduler: Scheduler, _ client: HTTPClient, _ activity: Activity) -> Router<Context> {
+    private func router(_ scheduler: Scheduler, _ activity: Activity) -> Router<Context> {
         let router = Router(context: Context.self)
+        router.add(middleware: OffLoop())
         router.add(
             middleware: OriginGuard(
                 publicHost: Self.isLoopback(configuration.host) ? nil : configuration.host,
@@ -140,7 +141,7 @@ package struct RunnerServer: Service {
             store: store, configurations: ConfigurationFile(configuration.modelConfigurations),
             backends: scheduler.backends)
         OpenAIRoutes(
-            store: store, planner: planner, relay: Relay(scheduler: scheduler, client: client, activity: activity)
+            store: store, planner: planner, relay: Relay(scheduler: scheduler, activity: activity)
         ).add(to: router)
         return router
     }
@@ -151,7 +152,7 @@ package struct RunnerServer: Service {
     ) -> some ApplicationProtocol {
         Application(
             router: router,
-            server: .http1(configuration: .init(additionalChannelHandlers: [DisconnectHandler()])),
+            server: LoopChannel.builder,
             configuration: .init(address: address), onServerRunning: onListening, logger: logger)
     }
 
