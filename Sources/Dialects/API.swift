@@ -20,7 +20,9 @@ package enum API: Sendable, Hashable, CaseIterable {
                 error["n_prompt_tokens"] = .int(context.prompt)
                 error["n_ctx"] = .int(context.limit)
             } else if failure.code == .notFound {
-                error["param"] = "model"
+                let isResponse = failure.message.hasPrefix(ResponseShelf.notFound)
+                error["param"] = isResponse ? "response_id" : "model"
+                if isResponse { error["code"] = "response_not_found" }
             }
             return ["error": .object(error)]
         case .anthropic:

@@ -52,6 +52,15 @@ import Testing
             code: "model_not_found"),
         Refusal(path: "/engines/v1/embeddings", body: "{\"model\":\"a b\"}", status: 400, message: ""),
         Refusal(
+            path: "/v1/chat/completions", body: #"{"model":"pebble","messages":[]}"#, status: 400,
+            message: "messages is empty"),
+        Refusal(path: "/v1/rerank", body: #"{"model":"pebble"}"#, status: 400, message: "query is required"),
+        Refusal(path: "/score", body: #"{"model":"pebble"}"#, status: 400, message: "text_1 is required"),
+        Refusal(path: "/v1/responses", body: #"{"model":"pebble"}"#, status: 400, message: "input is empty"),
+        Refusal(
+            path: "/v1/responses", body: #"{"model":"pebble","input":"x","previous_response_id":"resp_none"}"#,
+            status: 404, message: "response not found: resp_none", code: "response_not_found"),
+        Refusal(
             path: "/engines/other/v1/completions", body: "{\"model\":\"pebble\"}", status: 404,
             message: "backend not found",
             code: "model_not_found"),
@@ -83,7 +92,7 @@ import Testing
             #expect(arguments.starts(with: ["-ngl", "999", "--metrics", "--model"]))
             #expect(arguments.suffix(3) == ["--ctx-size", "2048", "--jinja"])
 
-            _ = try await bench.post("/v1/embeddings", #"{"model":"pebble"}"#)
+            _ = try await bench.post("/v1/embeddings", #"{"model":"pebble","input":"x"}"#)
             let runners = try await bench.get("/engines/ps").json.array ?? []
             #expect(runners.map { $0["mode"]?.string } == ["completion", "embedding"])
             #expect(runners.allSatisfy { $0["model_name"]?.string == "docker.io/ai/pebble:latest" })

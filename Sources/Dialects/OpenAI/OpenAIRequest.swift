@@ -47,7 +47,11 @@ package struct OpenAIRequest: Sendable {
         }
         return Exchange(
             model: model, operation: operation, body: body.buffer, translation: translation,
-            wishes: RunnerWishes(keepAlive: try member("keep_alive")))
+            wishes: try wishes)
+    }
+
+    package var wishes: RunnerWishes {
+        get throws { RunnerWishes(keepAlive: try member("keep_alive")) }
     }
 
     private func requireMessages() throws {

@@ -25,6 +25,9 @@ package struct ResponseShelf: Sendable {
         self.maximumSize = maximumSize
     }
 
+    /// How the refusal begins, by which it is told from that of a model.
+    static let notFound = "response not found"
+
     package var count: Int { entries.count }
 
     /// - Parameter now: since any fixed moment.
@@ -43,7 +46,7 @@ package struct ResponseShelf: Sendable {
         sweep(now)
         guard let entry = entries[id] else {
             throw Failure(
-                .notFound, "response not found: \(id.prefix(80))",
+                .notFound, "\(Self.notFound): \(id.prefix(80))",
                 advice: "Responses are kept for an hour, and not where store is false")
         }
         return entry.response

@@ -56,8 +56,7 @@ final class ClientStream: EngineConsumer {
     }
 
     private static func event(_ failure: Failure) -> ByteBuffer {
-        let event = ErrorBody.openAIObject(failure, status: .internalServerError)
-        return ByteBuffer(string: "data: \(event.text)\n\n")
+        ByteBuffer(string: "data: \(API.openAI.error(failure, status: 500).text)\n\n")
     }
 
     private func translate(_ body: (inout any Translation) throws -> ByteBuffer) throws {

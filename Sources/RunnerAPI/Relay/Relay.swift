@@ -37,6 +37,7 @@ struct Relay: Sendable {
             RelayHeaders.up(request.headers, bytes: body.readableBytes), body, path, lease, on: loop)
         var headers = RelayHeaders.down(head.headers)
         let isStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
+        if head.status.code >= 400 { translation = translation ?? PassedRefusal() }
         if var translation, !isStream {
             let body = try await rest(of: exchange, lease)
             let type = head.headers.first(name: "content-type") ?? "application/octet-stream"
