@@ -8,6 +8,12 @@ extension WholeAnswer {
         return WholeAnswer(status: refusal.status, api.error(refusal))
     }
 
+    /// For what was thrown while the answer was read.
+    init(_ error: any Error, _ api: API) {
+        let failure = error as? Failure ?? Failure.wrapping(error, "the engine's answer is not understood")
+        self.init(failure: failure, api)
+    }
+
     package init(failure: Failure, _ api: API) {
         self.init(status: failure.status, api.error(failure, status: failure.status))
     }

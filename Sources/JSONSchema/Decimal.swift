@@ -1,9 +1,11 @@
 /// A JSON number: exact as mantissa and power of ten where it fits, else the nearest `Double`.
 struct Decimal: Sendable {
+    let text: String
     let double: Double
     private let exact: (mantissa: Int, exponent: Int)?
 
     init(_ text: String) {
+        self.text = text
         double = Double(text) ?? .nan
         exact = Self.parse(text)
     }

@@ -4,11 +4,11 @@ extension SchemaChecker {
     static func mismatch(_ number: Decimal, _ demand: JSONSchema.Demand, at path: String) -> String? {
         switch demand {
         case .multipleOf(let divisor):
-            number.isMultiple(of: divisor) ? nil : "\(path) is no multiple of \(divisor.double)"
+            number.isMultiple(of: divisor) ? nil : "\(path) is no multiple of \(divisor.text.prefix(40))"
         case .minimum(let bound, let exclusive):
-            bound < number || !exclusive && bound == number ? nil : "\(path) is too small"
+            bound < number || !exclusive && bound == number ? nil : "\(path) is too small: the limit is \(bound.text.prefix(40))"
         case .maximum(let bound, let exclusive):
-            number < bound || !exclusive && bound == number ? nil : "\(path) is too large"
+            number < bound || !exclusive && bound == number ? nil : "\(path) is too large: the limit is \(bound.text.prefix(40))"
         default: nil
         }
     }

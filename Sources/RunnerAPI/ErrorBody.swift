@@ -56,19 +56,26 @@ struct ErrorShaping: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
+        do { return try await next(request, context) } catch {
+            return Self.response(to: request, error, context)
+        }
+    }
+
+    private static func response(to request: Request, _ error: any Error, _ context: Context) -> Response {
         let api = ErrorBody.api(of: request)
-        do { return try await next(request, context) } catch let error as HTTPError {
+        switch error {
+        case let error as HTTPError:
             // From the router: no such route.
             let isMissing = error.status == .notFound
             let unknown = api == nil ? "404 page not found" : "unknown route \(request.method) \(request.uri.path)"
             let message = isMissing ? unknown : error.body ?? error.status.reasonPhrase
             // What is missing is no model, and is not called one.
             return ErrorBody.response(Failure(.invalidArgument, message), api, status: error.status)
-        } catch let error as NIOTooManyBytesError {
+        case let error as NIOTooManyBytesError:
             let limit = error.maxBytes.map { ", the limit is \(ByteCount($0))" } ?? ""
             return ErrorBody.response(
                 Failure(.invalidArgument, "the request is too large\(limit)"), api, status: .contentTooLarge)
-        } catch {
+        default:
             if error is CancellationError {
                 context.logger.debug("the client went away", metadata: ["path": "\(request.uri.path)"])
             }

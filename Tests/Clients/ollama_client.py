@@ -123,10 +123,9 @@ def managed():
 def loaded():
     client.generate(model, keep_alive=-1)
     names = [entry.model for entry in client.ps().models]
-    report.expect(f"ps: {names}", len(names) > 0 and client.ps().models[0].expires_at.year > 2100)
+    report.expect(f"ps: {names}", "pebble:latest" in names and all(entry.expires_at for entry in client.ps().models))
     client.chat(model, [], keep_alive=0)
-    client.embed(model, [], keep_alive=0)
-    return names
+    return {"before": names, "after": [entry.model for entry in client.ps().models]}
 
 
 def errors():

@@ -36,7 +36,7 @@ class Report:
             code = getattr(error, "status_code", None)
             self.expect(f"{type(error).__name__} {code} instead of {kind.__name__} {status}: {error}",
                         isinstance(error, kind) and code == status)
-            return {"class": type(error).__name__, "status": code, "message": str(error)}
+            return {"class": type(error).__name__, "status": code, "message": str(error), "body": getattr(error, "body", None)}
         self.expect(f"no {kind.__name__} with status {status}", False)
         return {"class": None}
 

@@ -23,6 +23,10 @@ import Testing
         (.chat, #"{"model":""}"#, "model is required"), (.chat, #"{"model":"a"}"#, "messages is required"),
         (.chat, #"{"model":"a","messages":"x"}"#, "messages must be a list"),
         (.chat, #"{"model":"a","messages":[ ]}"#, "messages is empty"),
+        (
+            .chat, #"{"model":"a","messages":[{"content":[{"type":"image_url","image_url":{"url":"http://x/y.png"}}]}]}"#,
+            "messages[0].content[0].image_url must be a data: URL"
+        ),
         (.completion, #"{"model":"a"}"#, "prompt is required"), (.embedding, #"{"model":"a"}"#, "input is required"),
         (.reranking, #"{"model":"a"}"#, "query is required"),
         (.reranking, #"{"model":"a","query":"q"}"#, "documents is required"),
@@ -67,7 +71,7 @@ import Testing
 
     static let answers: [Answer] = [
         Answer(format: schema, message: #"{"content":"{\"n\": 14}"}"#),
-        Answer(format: schema, message: #"{"content":"{\"n\": 15}"}"#, says: "$.n is no multiple of 7.0"),
+        Answer(format: schema, message: #"{"content":"{\"n\": 15}"}"#, says: "$.n is no multiple of 7"),
         Answer(format: schema, message: #"{"content":"{}"}"#, says: "$.n is missing"),
         Answer(format: schema, message: #"{"content":"Hello"}"#, says: "it is no JSON"),
         Answer(format: schema, message: #"{"content":"{\"n\": 1"}"#, finish: "length"),

@@ -35,7 +35,7 @@ struct AnthropicAnswer: Translation {
             self.answer = try ChatReader.whole(answer.body).answer
             try contract?.check(self.answer)
             return WholeAnswer(try message(content: content()))
-        } catch { return WholeAnswer(failure: .wrapping(error, "the answer"), .anthropic) }
+        } catch { return WholeAnswer(error, .anthropic) }
     }
 
     private func content() throws -> [JSON] {

@@ -28,7 +28,7 @@ struct OllamaAnswer: Translation {
             self.answer = try ChatReader.whole(answer.body).answer
             return WholeAnswer(
                 .object(try last(text: self.answer.text, thinking: self.answer.reasoning, calls: calls())))
-        } catch { return WholeAnswer(failure: .wrapping(error, "the answer"), .ollama) }
+        } catch { return WholeAnswer(error, .ollama) }
     }
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {

@@ -58,7 +58,7 @@ package struct OllamaEmbedding: Sendable {
         mutating func whole(_ answer: WholeAnswer) -> WholeAnswer {
             guard answer.status == 200 else { return answer.refused(for: .ollama) }
             do { return WholeAnswer(body: try translate(answer.body)) } catch {
-                return WholeAnswer(failure: .wrapping(error, "the answer"), .ollama)
+                return WholeAnswer(error, .ollama)
             }
         }
 

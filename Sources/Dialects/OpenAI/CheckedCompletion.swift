@@ -22,7 +22,7 @@ struct CheckedCompletion: Translation {
             for (choice, event) in ChatReader.events(json) { try add(event, to: choice) }
             for answer in answers.values { try contract.check(answer) }
             return answer
-        } catch { return WholeAnswer(failure: .wrapping(error, "the answer"), .openAI) }
+        } catch { return WholeAnswer(error, .openAI) }
     }
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {

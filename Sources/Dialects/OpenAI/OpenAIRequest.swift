@@ -60,6 +60,21 @@ package struct OpenAIRequest: Sendable {
         guard !messages.isEmptyArray else {
             throw Failure(.invalidArgument, "messages is empty: there must be at least one message")
         }
+        if messages.mentions("image_url") { try Self.refuseAddresses(in: try messages.parsed()) }
+    }
+
+    /// llama.cpp fetches pictures from wherever a request says, this machine's own network included.
+    private static func refuseAddresses(in messages: JSON) throws {
+        for (index, message) in (messages.array ?? []).enumerated() {
+            for (place, part) in (message["content"]?.array ?? []).enumerated() {
+                guard let image = part["image_url"], let url = (image["url"] ?? image).string else { continue }
+                guard url.hasPrefix("data:") else {
+                    throw Fields.wrong(
+                        "messages[\(index)].content[\(place)].image_url",
+                        "must be a data: URL, nothing is fetched from elsewhere")
+                }
+            }
+        }
     }
 
     private func require(_ name: String, or other: String? = nil) throws {

@@ -61,7 +61,7 @@ package struct ScoreRequest: Sendable {
                     "id": .string(id), "object": "list", "created": .int(created), "model": .string(model),
                     "data": .array(data), "usage": json["usage"] ?? [:],
                 ])
-            } catch { return WholeAnswer(failure: .wrapping(error, "the answer"), .openAI) }
+            } catch { return WholeAnswer(error, .openAI) }
         }
 
         mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer { bytes }

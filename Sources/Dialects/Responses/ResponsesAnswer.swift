@@ -31,7 +31,7 @@ struct ResponsesAnswer: Translation {
             }
             _ = events.finish(self.answer)
             return WholeAnswer(try finished())
-        } catch { return WholeAnswer(failure: .wrapping(error, "the answer"), .openAI) }
+        } catch { return WholeAnswer(error, .openAI) }
     }
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {

@@ -51,9 +51,12 @@ struct EngineCalls: Sendable {
     }
 
     /// Sends a request to the engine of its model, and gives back what becomes of the answer.
-    func send(_ exchange: Exchange, of request: Request, query: String = "", _ context: Context) async throws -> Response
-    {
-        let model = try store.model(named: exchange.model)
+    ///
+    /// - Parameter known: the model, where it has been looked up already.
+    func send(
+        _ exchange: Exchange, to known: Model? = nil, of request: Request, query: String = "", _ context: Context
+    ) async throws -> Response {
+        let model = try known ?? store.model(named: exchange.model)
         let load = try load(model, exchange.operation, exchange.wishes, backend: backend(context))
         let path = exchange.operation.rawValue
         let body = try RequestDefaults(model.customization).apply(to: exchange.body, path: path)

@@ -49,9 +49,9 @@ struct OpenAIRoutes: Sendable {
             return Response(status: .ok)
         }
         // What is missing altogether is more worth saying than what is wrong with the rest.
-        _ = try calls.store.model(named: given.model)
+        let model = try calls.store.model(named: given.model)
         let query = request.uri.query.map { "?" + $0 } ?? ""
-        return try await calls.send(try given.exchange(operation), of: request, query: query, context)
+        return try await calls.send(try given.exchange(operation), to: model, of: request, query: query, context)
     }
 
     private func score(_ request: Request, _ context: Context) async throws -> Response {

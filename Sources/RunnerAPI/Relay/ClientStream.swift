@@ -65,7 +65,8 @@ final class ClientStream: EngineConsumer {
         self.translation = nil
         defer { self.translation = translation }
         do { write(try body(&translation)) } catch {
-            throw TranslationError(failure: Failure.wrapping(error, "cannot translate the engine's answer"))
+            let failure = error as? Failure ?? Failure.wrapping(error, "cannot translate the engine's answer")
+            throw TranslationError(failure: failure)
         }
     }
 
