@@ -48,7 +48,8 @@ struct AnswerContract: Sendable {
             return .schema(try JSONSchema(schema))
         case let type:
             throw Fields.wrong(
-                format.path("type"), "must be text, json_object or json_schema, not \(JSON.quoted(String(type.prefix(40))))")
+                format.path("type"),
+                "must be text, json_object or json_schema, not \(JSON.quoted(String(type.prefix(40))))")
         }
     }
 

@@ -30,6 +30,15 @@ package struct EngineRefusal: Sendable {
                 advice: "Shorten it, or give the model a larger context: docker model configure --context-size N MODEL")
             return
         }
+        if message.contains("is too large to process"), let (input, limit) = Self.numbers(in: message) {
+            // An embedding is made of all tokens at once.
+            self.status = 400
+            context = (input, limit)
+            failure = Failure(
+                .invalidArgument, "the input has \(input) tokens, and the engine takes \(limit) at once",
+                advice: "Shorten it, or embed it in parts")
+            return
+        }
         context = nil
         self.status = Self.status(status, error["type"]?.string, message)
         failure = Failure(Self.code(self.status), message)
@@ -39,6 +48,12 @@ package struct EngineRefusal: Sendable {
     private static func status(_ status: Int, _ type: String?, _ message: String) -> Int {
         if status == 501 || type == "not_supported_error" || message.contains("input is not supported") { return 400 }
         return (400...599).contains(status) ? status : 500
+    }
+
+    /// The first two numbers in a text.
+    private static func numbers(in text: String) -> (Int, Int)? {
+        let numbers = text.split { !$0.isASCII || !$0.isNumber }.compactMap { Int($0) }
+        return numbers.count < 2 ? nil : (numbers[0], numbers[1])
     }
 
     private static func code(_ status: Int) -> Failure.Code {

@@ -61,7 +61,8 @@ enum Format: String, Sendable, CaseIterable {
 
     /// With its offset, as RFC 3339 wants it.
     private static func isTime(_ text: Substring) -> Bool {
-        guard let last = text.last, let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" || $0 == "Z" || $0 == "z" })
+        guard let last = text.last,
+            let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" || $0 == "Z" || $0 == "z" })
         else { return false }
         let offset = text[sign...].dropFirst()
         if last == "Z" || last == "z" {

@@ -83,7 +83,9 @@ struct PatternParser {
         guard let end = rest.firstIndex(of: "}") else { return nil }
         let text = String(String.UnicodeScalarView(rest[rest.startIndex + 1..<end]))
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), parts[0].allSatisfy(\.isNumber), let least = Int(parts[0]) else { return nil }
+        guard (1...2).contains(parts.count), parts[0].allSatisfy(\.isNumber), let least = Int(parts[0]) else {
+            return nil
+        }
         var most: Int? = least
         if parts.count == 2 {
             most = Int(parts[1])

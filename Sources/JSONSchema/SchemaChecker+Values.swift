@@ -6,9 +6,11 @@ extension SchemaChecker {
         case .multipleOf(let divisor):
             number.isMultiple(of: divisor) ? nil : "\(path) is no multiple of \(divisor.text.prefix(40))"
         case .minimum(let bound, let exclusive):
-            bound < number || !exclusive && bound == number ? nil : "\(path) is too small: the limit is \(bound.text.prefix(40))"
+            bound < number || !exclusive && bound == number
+                ? nil : "\(path) is too small: the limit is \(bound.text.prefix(40))"
         case .maximum(let bound, let exclusive):
-            number < bound || !exclusive && bound == number ? nil : "\(path) is too large: the limit is \(bound.text.prefix(40))"
+            number < bound || !exclusive && bound == number
+                ? nil : "\(path) is too large: the limit is \(bound.text.prefix(40))"
         default: nil
         }
     }

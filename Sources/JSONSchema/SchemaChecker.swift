@@ -43,7 +43,8 @@ struct SchemaChecker {
         case .oneOfValues(let values):
             for candidate in values where try same(candidate, value) { return nil }
             return values.count == 1
-                ? "\(path) is not \(values[0].text.prefix(80))" : "\(path) is none of the \(values.count) values allowed"
+                ? "\(path) is not \(values[0].text.prefix(80))"
+                : "\(path) is none of the \(values.count) values allowed"
         case .reference(let place): return try mismatch(value, place, at: path)
         case .all(let places):
             for place in places { if let mismatch = try mismatch(value, place, at: path) { return mismatch } }

@@ -44,7 +44,8 @@ extension SchemaCompiler {
         return keyword.hasPrefix("min") ? number...Int.max : 0...number
     }
 
-    static func range(_ object: JSON.Object, _ minimum: String, _ maximum: String, at pointer: String, least: Int) throws
+    static func range(_ object: JSON.Object, _ minimum: String, _ maximum: String, at pointer: String, least: Int)
+        throws
         -> ClosedRange<Int>
     {
         func number(_ name: String) throws -> Int? {

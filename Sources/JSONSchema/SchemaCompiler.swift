@@ -137,9 +137,11 @@ struct SchemaCompiler {
         var schema = root
         for part in text.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false) where text.count > 2 {
             let name = Self.unescape(part)
-            let next = schema[name] ?? Int(name).flatMap { place in
-                schema.array.flatMap { $0.indices.contains(place) ? $0[place] : nil }
-            }
+            let next =
+                schema[name]
+                ?? Int(name).flatMap { place in
+                    schema.array.flatMap { $0.indices.contains(place) ? $0[place] : nil }
+                }
             guard let next else { throw Self.wrong(pointer, "refers to \(text.prefix(60)), which is not there") }
             schema = next
         }

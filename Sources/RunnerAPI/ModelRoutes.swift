@@ -27,8 +27,11 @@ struct ModelRoutes: Sendable {
             if parts.count > 1, parts.last == "export" { return try archives.export(Self.name(parts.dropLast())) }
             let name = Self.name(parts)
             guard Self.flag("remote", in: request) else { return Response.json(try store.model(named: name).json) }
-            guard !HubReference.isHub(name) else { return Response.json(try await store.remote(name, in: transfers.hub(nil))) }
-            return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: transfers.registry).json)
+            guard !HubReference.isHub(name) else {
+                return Response.json(try await store.remote(name, in: transfers.hub(nil)))
+            }
+            return Response.json(
+                try await ModelStore.remote(ModelReference(parsing: name), in: transfers.registry).json)
         }
         router.delete("/models/**") { request, context in
             let parts = context.parameters.getCatchAll()

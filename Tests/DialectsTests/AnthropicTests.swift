@@ -17,9 +17,11 @@ import Testing
     }
 
     static let conversations: [Conversation] = [
-        Conversation(given: #""messages":[{"role":"user","content":"Hi"}]"#, messages: [["role": "user", "content": "Hi"]]),
         Conversation(
-            given: #""system":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}},{"type":"text","text":"b"}],\#(hi)"#,
+            given: #""messages":[{"role":"user","content":"Hi"}]"#, messages: [["role": "user", "content": "Hi"]]),
+        Conversation(
+            given:
+                #""system":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}},{"type":"text","text":"b"}],\#(hi)"#,
             messages: [["role": "system", "content": "a\nb"], ["role": "user", "content": "Hi"]]),
         Conversation(
             given: #"""
@@ -63,7 +65,11 @@ import Testing
     }
 
     static let settings: [(String, JSON)] = [
-        ("", [:]), (#","temperature":0.5,"top_k":3,"min_p":0.1"#, ["temperature": .number("0.5"), "top_k": 3, "min_p": .number("0.1")]),
+        ("", [:]),
+        (
+            #","temperature":0.5,"top_k":3,"min_p":0.1"#,
+            ["temperature": .number("0.5"), "top_k": 3, "min_p": .number("0.1")]
+        ),
         (#","metadata":{"user_id":"u"},"service_tier":"auto""#, [:]),
         (#","stop_sequences":["END"]"#, ["stop": ["END"], "verbose": true, "response_fields": ["stopping_word"]]),
         (
@@ -113,17 +119,25 @@ import Testing
 
     static let refusals: [(String, String)] = [
         (#""max_tokens":1"#, "messages is required"), (#""messages":[]"#, "messages is empty"),
-        (#""messages":"x""#, "messages must be a list"), (hi + #","max_tokens":0"#, "max_tokens must be a whole number"),
+        (#""messages":"x""#, "messages must be a list"),
+        (hi + #","max_tokens":0"#, "max_tokens must be a whole number"),
         (#""messages":[{"role":"wizard","content":"x"}]"#, "messages[0].role must be user or assistant"),
         (#""messages":[{"role":"user"}]"#, "messages[0].content is required"),
-        (#""messages":[{"role":"user","content":[{"type":"document"}]}]"#, "messages[0].content[0].type \"document\" is not"),
+        (
+            #""messages":[{"role":"user","content":[{"type":"document"}]}]"#,
+            "messages[0].content[0].type \"document\" is not"
+        ),
         (
             #""messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"http://x"}}]}]"#,
             "messages[0].content[0].source.type must be base64"
         ),
-        (hi + #","tools":[{"type":"web_search_20250305","name":"w"}]"#, "tools[0].type \"web_search_20250305\" is a tool of"),
+        (
+            hi + #","tools":[{"type":"web_search_20250305","name":"w"}]"#,
+            "tools[0].type \"web_search_20250305\" is a tool of"
+        ),
         (hi + #","tools":[{"name":"w"}]"#, "tools[0].input_schema is required"),
-        (hi + #","mcp_servers":[{}]"#, "mcp_servers is not supported"), (hi + #","stream":1"#, "stream must be true or false"),
+        (hi + #","mcp_servers":[{}]"#, "mcp_servers is not supported"),
+        (hi + #","stream":1"#, "stream must be true or false"),
         (hi + #","stop_sequences":[1]"#, "stop_sequences must be a list of strings"),
         (hi + #","output_config":{"format":{"type":"json_schema","schema":{"nullable":true}}}"#, "the schema at # has"),
     ]
@@ -198,19 +212,22 @@ import Testing
     }
 
     @Test func aStreamTellsOfOneBlockAfterTheOther() throws {
-        let stream = Engine.chunk(
-            #"{"index":0,"delta":{"role":"assistant","content":null},"finish_reason":null}"#,
-            more: #","prompt_progress":{"total":14,"cache":4,"processed":14}"#)
-            + Engine.stream([
-                #"{"reasoning_content":"h"}"#, #"{"content":"A"}"#, #"{"content":"B"}"#,
-                #"{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{"}}]}"#,
-                #"{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}"#,
-            ], finish: "tool_calls")
+        let stream =
+            Engine.chunk(
+                #"{"index":0,"delta":{"role":"assistant","content":null},"finish_reason":null}"#,
+                more: #","prompt_progress":{"total":14,"cache":4,"processed":14}"#)
+            + Engine.stream(
+                [
+                    #"{"reasoning_content":"h"}"#, #"{"content":"A"}"#, #"{"content":"B"}"#,
+                    #"{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{"}}]}"#,
+                    #"{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}"#,
+                ], finish: "tool_calls")
         let text = translatedAnyhow(try Self.translation(), stream)
         let events = try events(text)
         #expect(
             events.map { $0.name } == [
-                "message_start", "content_block_start", "content_block_delta", "content_block_delta", "content_block_stop",
+                "message_start", "content_block_start", "content_block_delta", "content_block_delta",
+                "content_block_stop",
                 "content_block_start", "content_block_delta", "content_block_delta", "content_block_stop",
                 "content_block_start", "content_block_delta", "content_block_delta", "content_block_stop",
                 "message_delta", "message_stop",
@@ -230,9 +247,11 @@ import Testing
         #expect(try refused.json["type"] == "error" && error?["type"] == "invalid_request_error")
         #expect(error?["message"]?.string?.contains("9009 tokens, and the context has room for 1024") == true)
         let schema = #","output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}"#
-        let last = try events(translatedAnyhow(try Self.translation(schema), Engine.stream([#"{"content":"no"}"#]))).last
+        let last = try events(translatedAnyhow(try Self.translation(schema), Engine.stream([#"{"content":"no"}"#])))
+            .last
         #expect(last?.name == "error" && last?.data["error"]?["type"] == "api_error")
-        let calls = Engine.stream([#"{"tool_calls":[{"function":{"name":"f","arguments":"{x"}}]}"#], finish: "tool_calls")
+        let calls = Engine.stream(
+            [#"{"tool_calls":[{"function":{"name":"f","arguments":"{x"}}]}"#], finish: "tool_calls")
         #expect(try events(translatedAnyhow(try Self.translation(), calls)).last?.name == "error")
         #expect(try events(translatedAnyhow(try Self.translation(), "data: [DONE]\n\n")).last?.name == "error")
     }

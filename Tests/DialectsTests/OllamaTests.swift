@@ -46,7 +46,8 @@ import Testing
             ]
         ),
         (
-            hi + #","stream":false,"tools":[{"type":"function","function":{"name":"f"}}],"logprobs":true,"top_logprobs":2"#,
+            hi
+                + #","stream":false,"tools":[{"type":"function","function":{"name":"f"}}],"logprobs":true,"top_logprobs":2"#,
             ["tools": [["type": "function", "function": ["name": "f"]]], "logprobs": true, "top_logprobs": 2]
         ),
     ]
@@ -95,7 +96,8 @@ import Testing
     }
 
     @Test func promptsAreChatsOrRaw() throws {
-        let chat = try Self.request(.generate, #""prompt":"Hi","system":"S","stream":false"#).exchange(clock: Self.clock)
+        let chat = try Self.request(.generate, #""prompt":"Hi","system":"S","stream":false"#).exchange(
+            clock: Self.clock)
         #expect(
             try chat.json == [
                 "model": "m", "messages": [["role": "system", "content": "S"], ["role": "user", "content": "Hi"]],
@@ -113,7 +115,8 @@ import Testing
         (.chat, #"{"model":"m","options":{"temperature":"hot"}}"#, "options.temperature must be a number"),
         (.chat, #"{"model":"m","options":{"top_k":1.5}}"#, "options.top_k must be a whole number"),
         (.chat, #"{"model":"m","options":{"num_ctx":0}}"#, "options.num_ctx must be a whole number from 1"),
-        (.chat, #"{"model":"m","format":"yaml"}"#, "format must be"), (.chat, #"{"model":"m","think":"much"}"#, "think must be"),
+        (.chat, #"{"model":"m","format":"yaml"}"#, "format must be"),
+        (.chat, #"{"model":"m","think":"much"}"#, "think must be"),
         (.chat, #"{"model":"m","format":{"nullable":true}}"#, "the schema at # has the keyword \"nullable\""),
         (.generate, #"{"model":"m","prompt":"a","suffix":"b"}"#, "suffix is not supported"),
         (.generate, #"{"model":"m","prompt":"a","template":"b"}"#, "template is not supported"),
@@ -171,7 +174,8 @@ import Testing
 
     @Test func wholeAnswersHaveStatistics() throws {
         var chat = try Self.translation(.chat)
-        let call = #"{"content":"a","reasoning_content":"b","tool_calls":[{"id":"x","function":{"name":"f","arguments":"{\"a\":1}"}}]}"#
+        let call =
+            #"{"content":"a","reasoning_content":"b","tool_calls":[{"id":"x","function":{"name":"f","arguments":"{\"a\":1}"}}]}"#
         #expect(
             try chat.whole(Engine.whole(call, finish: "tool_calls")).json
                 == Self.line(
@@ -240,7 +244,8 @@ import Testing
         #expect(exchange.operation == .embedding)
         #expect(
             try exchange.json == ["model": "m", "input": ["a", "b"], "encoding_format": "float", "dimensions": 2])
-        let answer = #"{"data":[{"index":0,"embedding":[0.10,-1e-3]},{"index":1,"embedding":[2,3]}],"usage":{"prompt_tokens":4}}"#
+        let answer =
+            #"{"data":[{"index":0,"embedding":[0.10,-1e-3]},{"index":1,"embedding":[2,3]}],"usage":{"prompt_tokens":4}}"#
         let translated = exchange.translation?.whole(WholeAnswer(body: ByteBuffer(string: answer)))
         #expect(
             translated.map { String(buffer: $0.body) } == """

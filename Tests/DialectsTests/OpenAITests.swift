@@ -19,12 +19,14 @@ import Testing
 
     static let refusals: [(Exchange.Operation, String, String)] = [
         (.chat, "{\"model\":", "invalid request"), (.chat, "[]", "invalid request: not a JSON object"),
-        (.chat, "", "invalid request"), (.chat, "{}", "model is required"), (.chat, #"{"model":7}"#, "model is required"),
+        (.chat, "", "invalid request"), (.chat, "{}", "model is required"),
+        (.chat, #"{"model":7}"#, "model is required"),
         (.chat, #"{"model":""}"#, "model is required"), (.chat, #"{"model":"a"}"#, "messages is required"),
         (.chat, #"{"model":"a","messages":"x"}"#, "messages must be a list"),
         (.chat, #"{"model":"a","messages":[ ]}"#, "messages is empty"),
         (
-            .chat, #"{"model":"a","messages":[{"content":[{"type":"image_url","image_url":{"url":"http://x/y.png"}}]}]}"#,
+            .chat,
+            #"{"model":"a","messages":[{"content":[{"type":"image_url","image_url":{"url":"http://x/y.png"}}]}]}"#,
             "messages[0].content[0].image_url must be a data: URL"
         ),
         (.completion, #"{"model":"a"}"#, "prompt is required"), (.embedding, #"{"model":"a"}"#, "input is required"),
@@ -75,9 +77,13 @@ import Testing
         Answer(format: schema, message: #"{"content":"{}"}"#, says: "$.n is missing"),
         Answer(format: schema, message: #"{"content":"Hello"}"#, says: "it is no JSON"),
         Answer(format: schema, message: #"{"content":"{\"n\": 1"}"#, finish: "length"),
-        Answer(format: schema, message: #"{"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}"#, finish: "tool_calls"),
+        Answer(
+            format: schema, message: #"{"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}"#,
+            finish: "tool_calls"),
         Answer(format: #""response_format":{"type":"json_object"}"#, message: #"{"content":"{\"a\":1}"}"#),
-        Answer(format: #""response_format":{"type":"json_object"}"#, message: #"{"content":"[1]"}"#, says: "no JSON object"),
+        Answer(
+            format: #""response_format":{"type":"json_object"}"#, message: #"{"content":"[1]"}"#, says: "no JSON object"
+        ),
         Answer(
             format: #""response_format":{"type":"json_object","schema":{"required":["a"]}}"#,
             message: #"{"content":"{}"}"#, says: "$.a is missing"),
@@ -111,7 +117,8 @@ import Testing
 
     @Test func everyChoiceIsChecked() throws {
         var translation = try Self.checked(Self.schema)
-        let body = #"{"choices":[{"index":0,"message":{"content":"{\"n\":7}"}},{"index":1,"message":{"content":"no"}}]}"#
+        let body =
+            #"{"choices":[{"index":0,"message":{"content":"{\"n\":7}"}},{"index":1,"message":{"content":"no"}}]}"#
         #expect(translation.whole(WholeAnswer(body: ByteBuffer(string: body))).status == 500)
     }
 
@@ -130,15 +137,29 @@ import Testing
             400, String(buffer: Engine.tooLong.body), 400,
             [
                 "message": """
-                    the prompt has 9009 tokens, and the context has room for 1024. Shorten it, or give the model a larger \
-                    context: docker model configure --context-size N MODEL.
-                    """, "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded",
+                the prompt has 9009 tokens, and the context has room for 1024. Shorten it, or give the model a larger \
+                context: docker model configure --context-size N MODEL.
+                """, "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded",
                 "n_prompt_tokens": 9009, "n_ctx": 1024,
             ]
         ),
         (
             500, #"{"error":{"code":500,"message":"image input is not supported - hint","type":"server_error"}}"#, 400,
-            ["message": "image input is not supported - hint", "type": "invalid_request_error", "param": nil, "code": nil]
+            [
+                "message": "image input is not supported - hint", "type": "invalid_request_error", "param": nil,
+                "code": nil,
+            ]
+        ),
+        (
+            500,
+            #"{"error":{"message":"input (901 tokens) is too large to process. (current batch size: 512)","type":"server_error"}}"#,
+            400,
+            [
+                "message": """
+                    the input has 901 tokens, and the engine takes 512 at once. Shorten it, or embed it in parts.
+                    """, "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded",
+                "n_prompt_tokens": 901, "n_ctx": 512,
+            ]
         ),
         (
             501, #"{"error":{"message":"no embeddings","type":"not_supported_error"}}"#, 400,
@@ -149,7 +170,13 @@ import Testing
             ["message": "bad field", "type": "invalid_request_error", "param": nil, "code": nil]
         ),
         (500, "plain text", 500, ["message": "plain text", "type": "server_error", "param": nil, "code": nil]),
-        (302, "{}", 500, ["message": "the engine refused the request with status 302", "type": "server_error", "param": nil, "code": nil]),
+        (
+            302, "{}", 500,
+            [
+                "message": "the engine refused the request with status 302", "type": "server_error", "param": nil,
+                "code": nil,
+            ]
+        ),
     ]
 
     @Test(arguments: refused) func enginesRefusalsHaveOneShape(
@@ -164,7 +191,8 @@ import Testing
         let request = try ScoreRequest(ByteBuffer(string: #"{"model":"m","text_1":"q","text_2":["a","b"]}"#))
         var exchange = request.exchange(id: "score-1", created: 5)
         #expect(try exchange.json == ["model": "m", "query": "q", "documents": ["a", "b"]])
-        let results = #"{"results":[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":-1.5}],"usage":{"total_tokens":3}}"#
+        let results =
+            #"{"results":[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":-1.5}],"usage":{"total_tokens":3}}"#
         let answer = exchange.translation?.whole(WholeAnswer(body: ByteBuffer(string: results)))
         #expect(
             try answer?.json == [
@@ -174,7 +202,10 @@ import Testing
                     ["index": 1, "object": "score", "score": .number("0.9")],
                 ], "usage": ["total_tokens": 3],
             ])
-        for body in [#"{"model":"m"}"#, #"{"model":"m","text_1":["a","b"],"text_2":"c"}"#, #"{"model":"m","text_1":"a","text_2":[1]}"#] {
+        for body in [
+            #"{"model":"m"}"#, #"{"model":"m","text_1":["a","b"],"text_2":"c"}"#,
+            #"{"model":"m","text_1":"a","text_2":[1]}"#,
+        ] {
             _ = refusal { try ScoreRequest(ByteBuffer(string: body)) }
         }
     }

@@ -84,7 +84,8 @@ import Testing
                 ], "tool_choice": ["type": "function", "function": ["name": "f"]],
             ]
         ),
-        (#","stream":true"#, ["stream": true, "stream_options": ["include_usage": true]]), (#","min_p":1"#, ["min_p": 1]),
+        (#","stream":true"#, ["stream": true, "stream_options": ["include_usage": true]]),
+        (#","min_p":1"#, ["min_p": 1]),
         (
             #","reasoning":{"effort":"high"}"#,
             [
@@ -102,7 +103,8 @@ import Testing
     }
 
     static let refusals: [(String, String)] = [
-        (#""input":7"#, "input must be a string"), (#""input":[]"#, "input is empty"), (#""store":true"#, "input is empty"),
+        (#""input":7"#, "input must be a string"), (#""input":[]"#, "input is empty"),
+        (#""store":true"#, "input is empty"),
         (#""input":"a","background":true"#, "background is not supported"),
         (#""input":"a","conversation":"c""#, "conversation is not supported"),
         (#""input":"a","truncation":"auto""#, "truncation must be disabled"),
@@ -110,9 +112,16 @@ import Testing
         (#""input":"a","tools":[{"type":"web_search"}]"#, "tools[0].type must be function"),
         (#""input":[{"type":"item_reference","id":"x"}]"#, "input[0].type \"item_reference\" is not supported"),
         (#""input":[{"role":"x","content":""}]"#, "input[0].role must be"),
-        (#""input":[{"role":"user","content":[{"type":"input_image","image_url":"http://x"}]}]"#, "input[0].content[0].image_url"),
-        (#""input":"a","top_logprobs":3"#, "top_logprobs is not supported"), (#""input":"a","text":{"format":{"type":"x"}}"#, "text.format.type"),
-        (#""input":"a","text":{"format":{"type":"json_schema","name":"n","schema":{"nullable":true}}}"#, "the schema at #"),
+        (
+            #""input":[{"role":"user","content":[{"type":"input_image","image_url":"http://x"}]}]"#,
+            "input[0].content[0].image_url"
+        ),
+        (#""input":"a","top_logprobs":3"#, "top_logprobs is not supported"),
+        (#""input":"a","text":{"format":{"type":"x"}}"#, "text.format.type"),
+        (
+            #""input":"a","text":{"format":{"type":"json_schema","name":"n","schema":{"nullable":true}}}"#,
+            "the schema at #"
+        ),
     ]
 
     @Test(arguments: refusals) func whatIsWrongIsNamed(_ members: String, _ says: String) throws {
@@ -176,7 +185,8 @@ import Testing
         #expect(
             events.compactMap { $0.name?.dropFirst("response.".count) } == [
                 "created", "in_progress", "output_item.added", "content_part.added", "reasoning_text.delta",
-                "reasoning_text.done", "content_part.done", "output_item.done", "output_item.added", "content_part.added",
+                "reasoning_text.done", "content_part.done", "output_item.done", "output_item.added",
+                "content_part.added",
                 "output_text.delta", "output_text.delta", "output_text.done", "content_part.done", "output_item.done",
                 "output_item.added", "function_call_arguments.delta", "function_call_arguments.delta",
                 "function_call_arguments.done", "output_item.done", "completed",
@@ -195,7 +205,8 @@ import Testing
         let events = try events(translatedAnyhow(translation, Engine.stream([#"{"content":"He"}"#], finish: "length")))
         let response = events.last?.data["response"]
         #expect(events.last?.name == "response.incomplete")
-        #expect(response?["status"] == "incomplete" && response?["incomplete_details"] == ["reason": "max_output_tokens"])
+        #expect(
+            response?["status"] == "incomplete" && response?["incomplete_details"] == ["reason": "max_output_tokens"])
         #expect(response?["output"]?.array?.first?["status"] == "incomplete")
     }
 

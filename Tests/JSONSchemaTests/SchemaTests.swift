@@ -20,7 +20,8 @@ import Testing
             schema: #"{"type":"integer"}"#, right: ["1", "-3", "1.0", "1e3", "120e-1"],
             wrong: [("1.5", "$ is no integer"), ("\"1\"", "$ is no integer"), ("15e-1", "$ is no integer")]),
         Case(
-            schema: #"{"type":["string","null"]}"#, right: ["null", "\"\""], wrong: [("false", "$ is no null or string")]),
+            schema: #"{"type":["string","null"]}"#, right: ["null", "\"\""],
+            wrong: [("false", "$ is no null or string")]),
         Case(
             schema: #"{"enum":[1,{"a":1,"b":[2]},null]}"#, right: ["1.0", #"{"b":[2.0],"a":1}"#, "null"],
             wrong: [("2", "$ is none of the 3 values allowed"), (#"{"a":1}"#, "$ is none of the 3 values allowed")]),
@@ -31,7 +32,10 @@ import Testing
         Case(schema: #"{"multipleOf":7}"#, right: ["49"], wrong: [("92325", "$ is no multiple of 7")]),
         Case(
             schema: #"{"minimum":0,"exclusiveMaximum":9007199254740993}"#, right: ["0", "9007199254740992"],
-            wrong: [("-0.1", "$ is too small: the limit is 0"), ("9007199254740993", "$ is too large: the limit is 9007199254740993")]),
+            wrong: [
+                ("-0.1", "$ is too small: the limit is 0"),
+                ("9007199254740993", "$ is too large: the limit is 9007199254740993"),
+            ]),
         Case(
             schema: #"{"exclusiveMinimum":1,"maximum":2}"#, right: ["1.5", "2"],
             wrong: [("1", "$ is too small: the limit is 1"), ("2.1", "$ is too large: the limit is 2")]),
@@ -81,7 +85,10 @@ import Testing
             wrong: [(#"{"a":1}"#, "$.b is missing"), (#"{"c":1}"#, "$.d is missing"), (#"{"e":1}"#, "$.f is missing")]),
         Case(
             schema: #"{"allOf":[{"minimum":1},{"maximum":3}],"not":{"const":2}}"#, right: ["1", "3"],
-            wrong: [("0", "$ is too small: the limit is 1"), ("4", "$ is too large: the limit is 3"), ("2", "$ has a form that is not allowed")]),
+            wrong: [
+                ("0", "$ is too small: the limit is 1"), ("4", "$ is too large: the limit is 3"),
+                ("2", "$ has a form that is not allowed"),
+            ]),
         Case(
             schema: #"{"anyOf":[{"type":"string"},{"type":"null"}]}"#, right: ["\"\"", "null"],
             wrong: [("1", "$ matches none of the 2 forms allowed")]),
@@ -110,7 +117,8 @@ import Testing
     static let refusals: [(String, String)] = [
         (#"{"unevaluatedProperties":false}"#, "unevaluatedProperties"), (#"{"nullable":true}"#, "nullable"),
         (#"{"properties":{"a":{"x-mine":1}}}"#, "#/properties/a"), (#"{"format":"phone"}"#, "\"phone\""),
-        (#"{"type":"wrong"}"#, "is no type"), (#"{"type":[]}"#, "is no type"), ("[]", "neither an object nor a boolean"),
+        (#"{"type":"wrong"}"#, "is no type"), (#"{"type":[]}"#, "is no type"),
+        ("[]", "neither an object nor a boolean"),
         (#"{"enum":[]}"#, "no list of values"), (#"{"multipleOf":0}"#, "not positive"),
         (#"{"minLength":-1}"#, "whole number"), (#"{"maxItems":1.5}"#, "whole number"), (#"{"required":"a"}"#, "list"),
         (#"{"items":[{}]}"#, "prefixItems"), (#"{"anyOf":[]}"#, "no list of schemas"),
@@ -136,10 +144,12 @@ import Testing
     }
 
     static let patterns: [(String, [String], [String])] = [
-        ("", ["", "x"], []), ("^$", [""], ["x"]), ("b+", ["abc", "bb"], ["ac"]), ("^a|b$", ["ax", "xb"], ["xa", "bx"]),
+        ("", ["", "x"], []), ("^$", [""], ["x"]), ("b+", ["abc", "bb"], ["ac"]),
+        ("^a|b$", ["ax", "xb"], ["xa", "bx"]),
         ("^(ab|cd)*$", ["", "abcd"], ["abc"]), ("^a{2}$", ["aa"], ["a", "aaa"]), ("^a{2,}$", ["aa", "aaaa"], ["a"]),
         ("^a{1,2}$", ["a", "aa"], ["", "aaa"]), ("^a?b??$", ["", "ab"], ["abb"]), ("^[^a-c]$", ["d", "ä"], ["a", ""]),
-        ("^[\\w.-]+@\\w+\\.\\w{2,}$", ["a.b-c@d.ef"], ["a@b", "a b@c.de"]), ("^\\d{3}-\\d{4}$", ["555-1234"], ["5551234"]),
+        ("^[\\w.-]+@\\w+\\.\\w{2,}$", ["a.b-c@d.ef"], ["a@b", "a b@c.de"]),
+        ("^\\d{3}-\\d{4}$", ["555-1234"], ["5551234"]),
         ("^\\S+\\s\\S+$", ["a b"], ["ab"]), ("\\bcat\\b", ["a cat!"], ["concat"]), ("^\\u00e9\\x41$", ["éA"], ["eA"]),
         ("^.$", ["x", "😀"], ["\n", "xy"]), ("^(?:a)(?<n>b)$", ["ab"], ["a"]),
         ("^a{,2}$", ["a{,2}"], ["aa"]), ("^[+\\-*/]$", ["-", "/"], ["a"]), ("(a*)*b", ["aab"], ["aaaa"]),
@@ -158,10 +168,12 @@ import Testing
 
     static let formats: [(Format, [String], [String])] = [
         (.dateTime, ["2026-02-28T23:59:60Z", "2024-02-29t00:00:00.5+01:00"], ["2026-02-29T00:00:00Z", "2026-01-01"]),
-        (.date, ["2026-12-31"], ["2026-13-01", "26-01-01"]), (.time, ["12:00:00Z"], ["12:00:00", "25:00:00Z", "12:00Z"]),
+        (.date, ["2026-12-31"], ["2026-13-01", "26-01-01"]),
+        (.time, ["12:00:00Z"], ["12:00:00", "25:00:00Z", "12:00Z"]),
         (.duration, ["P1D", "PT2H3M", "P2W", "P1Y2M3DT4S"], ["P", "PT", "1D", "P1H", "P1D2M"]),
         (.email, ["a@b.de"], ["a", "a@", "@b", "a b@c"]), (.hostname, ["a-b.c"], ["-a", "a_b", ""]),
-        (.ipv4, ["127.0.0.1"], ["256.0.0.1", "01.1.1.1", "1.2.3"]), (.ipv6, ["::1", "2001:db8::1"], ["1.2.3.4", "g::"]),
+        (.ipv4, ["127.0.0.1"], ["256.0.0.1", "01.1.1.1", "1.2.3"]),
+        (.ipv6, ["::1", "2001:db8::1"], ["1.2.3.4", "g::"]),
         (.uri, ["https://x.de/a?b#c", "urn:x"], ["x", ":x", "a b:c", "x:"]),
         (.uuid, ["123e4567-E89B-12d3-a456-426614174000"], ["123e4567e89b12d3a456426614174000", "x"]),
     ]

@@ -18,9 +18,12 @@ import Testing
 
     @Test func everyAPIRefusesInItsOwnShape() async throws {
         try await Bench.run { bench in
-            let anthropic = ["/v1/messages", "/anthropic/v1/messages", "/engines/v1/messages", "/v1/messages/count_tokens"]
+            let anthropic = [
+                "/v1/messages", "/anthropic/v1/messages", "/engines/v1/messages", "/v1/messages/count_tokens",
+            ]
             for path in anthropic {
-                let missing = try await bench.post(path, #"{"model":"nix","max_tokens":1,"messages":[{"role":"user","content":"x"}]}"#)
+                let missing = try await bench.post(
+                    path, #"{"model":"nix","max_tokens":1,"messages":[{"role":"user","content":"x"}]}"#)
                 #expect(missing.status == 404, "\(path)")
                 #expect(try missing.json["type"] == "error" && missing.json["error"]?["type"] == "not_found_error")
                 let empty = try await bench.post(path, #"{"model":"pebble","max_tokens":1,"messages":[]}"#)
@@ -29,7 +32,9 @@ import Testing
                 let route = try await bench.post("\(path)/none", "{}")
                 #expect(try route.status == 404 && route.json["error"]?["type"] == "not_found_error")
             }
-            for path in ["/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/show", "/api/pull", "/api/create"] {
+            for path in [
+                "/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/show", "/api/pull", "/api/create",
+            ] {
                 let empty = try await bench.post(path, "")
                 #expect(empty.status == 400, "\(path) \(empty.text)")
                 #expect(try empty.json == ["error": "missing request body"], "\(path)")
@@ -68,7 +73,8 @@ import Testing
             func ask(_ more: String, _ schema: String) async throws -> Bench.Answer {
                 try await bench.post(
                     "/v1/chat/completions",
-                    #"{"model":"pebble","messages":[{}],\#(more),"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":\#(schema)}}}"#)
+                    #"{"model":"pebble","messages":[{}],\#(more),"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":\#(schema)}}}"#
+                )
             }
             let whole = #""fake":"answer",\#(Self.answer)"#
             #expect(try await ask(whole, #"{"required":["n"]}"#).status == 200)
@@ -94,7 +100,8 @@ import Testing
         try await Bench.run { bench in
             func create(_ more: String) async throws -> JSON {
                 try await bench.post(
-                    "/v1/responses", #"{"model":"pebble","input":"Hi","fake":"answer",\#(Self.answer)\#(more)}"#).json
+                    "/v1/responses", #"{"model":"pebble","input":"Hi","fake":"answer",\#(Self.answer)\#(more)}"#
+                ).json
             }
             let first = try await create("")
             let id = try #require(first["id"]?.string)
@@ -163,7 +170,8 @@ import Testing
             #expect(try await bench.send(bench.request(.HEAD, "/api/blobs/\(other)")).status == 200)
             #expect(try await bench.post("/api/blobs/\(digest)", "text").status >= 400)
             #expect(try await bench.post("/api/blobs/nonsense", "text").status == 400)
-            let made = try await bench.post("/api/create", #"{"model":"made","files":{"m.gguf":"\#(digest)"},"stream":false}"#)
+            let made = try await bench.post(
+                "/api/create", #"{"model":"made","files":{"m.gguf":"\#(digest)"},"stream":false}"#)
             #expect(try made.json == ["status": "success"], "\(made.text)")
             let wrong = try await bench.post("/api/create", #"{"model":"made","files":{"m":"\#(other)"}}"#)
             #expect(wrong.status == 400)
@@ -179,7 +187,8 @@ import Testing
             let running = try await bench.get("/api/ps").json["models"]?.array
             #expect(running?.map { $0["name"] } == ["pebble:latest"])
             #expect(running?.first?["expires_at"]?.string != nil)
-            let unloaded = try await bench.post("/api/chat", #"{"model":"pebble","messages":[],"keep_alive":"0s"}"#).json
+            let unloaded = try await bench.post("/api/chat", #"{"model":"pebble","messages":[],"keep_alive":"0s"}"#)
+                .json
             #expect(unloaded["done_reason"] == "unload" && unloaded["message"]?["content"] == "")
             try await bench.waitForRunners { $0.isEmpty }
             #expect(try await bench.post("/api/chat", #"{"model":"pebble","keep_alive":"soon"}"#).status == 400)
@@ -190,7 +199,8 @@ import Testing
         try await FakeRegistry.run { registry in
             let name = "\(registry.address)/demo/pebble:v1"
             try await Bench.run { bench in
-                #expect(try await bench.post("/api/copy", #"{"source":"pebble","destination":"\#(name)"}"#).status == 200)
+                #expect(
+                    try await bench.post("/api/copy", #"{"source":"pebble","destination":"\#(name)"}"#).status == 200)
                 let pushed = try await bench.post("/api/push", #"{"model":"\#(name)"}"#)
                 #expect(pushed.text.hasSuffix("{\"status\":\"success\"}\n"), "\(pushed.text)")
                 _ = try await bench.send(bench.request(.DELETE, "/models/\(name)"))

@@ -22,7 +22,9 @@ package struct AnthropicRequest: Sendable {
         isStream = try fields.flag("stream") ?? false
         var chat = JSON.Object([("model", .string(model))])
         chat["messages"] = .array(try AnthropicMessages.chat(fields))
-        if !counting { chat["max_tokens"] = .int(try fields.required("max_tokens", fields.count("max_tokens", atLeast: 1))) }
+        if !counting {
+            chat["max_tokens"] = .int(try fields.required("max_tokens", fields.count("max_tokens", atLeast: 1)))
+        }
         try Self.putTools(of: fields, into: &chat)
         try Self.putSettings(of: fields, into: &chat)
         contract = try AnswerContract(format: chat["response_format"], tools: chat["tools"])
@@ -46,7 +48,8 @@ package struct AnthropicRequest: Sendable {
     /// What llama.cpp's `/apply-template` wants to know to lay the prompt out.
     package var templateRequest: ByteBuffer {
         let names: Set<String> = ["messages", "tools", "tool_choice", "chat_template_kwargs"]
-        return JSON.object(JSON.Object(chat.members.filter { names.contains($0.name) }.map { ($0.name, $0.value) })).bytes
+        return JSON.object(JSON.Object(chat.members.filter { names.contains($0.name) }.map { ($0.name, $0.value) }))
+            .bytes
     }
 
     private static func putTools(of fields: Fields, into chat: inout JSON.Object) throws {
@@ -71,7 +74,8 @@ package struct AnthropicRequest: Sendable {
         let type = try tool.text("type") ?? "custom"
         guard type == "custom" else {
             throw Fields.wrong(
-                tool.path("type"), "\(JSON.quoted(String(type.prefix(60)))) is a tool of Anthropic's servers, not of a model here")
+                tool.path("type"),
+                "\(JSON.quoted(String(type.prefix(60)))) is a tool of Anthropic's servers, not of a model here")
         }
         let schema = try tool.required("input_schema", tool.fields("input_schema"))
         var function = JSON.Object([("name", .string(try tool.required("name", tool.text("name"))))])
@@ -114,7 +118,8 @@ package struct AnthropicRequest: Sendable {
             ]
         }
         // Settings that engines have beyond Anthropic's pass as they are.
-        for (name, value) in fields.object.members where !known.contains(name) && name != "mcp_servers" && name != "container" {
+        for (name, value) in fields.object.members
+        where !known.contains(name) && name != "mcp_servers" && name != "container" {
             chat[name] = value
         }
     }

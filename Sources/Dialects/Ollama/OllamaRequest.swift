@@ -69,7 +69,9 @@ package struct OllamaRequest: Sendable {
         for name in ["suffix", "template"] {
             if let text = try request.text(name), !text.isEmpty {
                 throw Fields.wrong(
-                    name, name == "suffix" ? "is not supported: nothing is filled in between two texts here"
+                    name,
+                    name == "suffix"
+                        ? "is not supported: nothing is filled in between two texts here"
                         : "is not supported: models bring their own templates")
             }
         }

@@ -15,7 +15,8 @@ struct OllamaSettings {
         "repeat_penalty": "repeat_penalty", "mirostat_tau": "mirostat_tau", "mirostat_eta": "mirostat_eta",
     ]
     private static let wholes: [String: String] = [
-        "top_k": "top_k", "seed": "seed", "repeat_last_n": "repeat_last_n", "num_keep": "n_keep", "mirostat": "mirostat",
+        "top_k": "top_k", "seed": "seed", "repeat_last_n": "repeat_last_n", "num_keep": "n_keep",
+        "mirostat": "mirostat",
         "num_predict": "max_tokens",
     ]
 

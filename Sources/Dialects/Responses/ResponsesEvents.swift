@@ -85,9 +85,13 @@ struct ResponsesEvents: Sendable {
         var item = Item(kind: kind, id: "\(prefix)\(suffix)\(items.count)", call: call)
         item.call.arguments = ""
         items.append(item)
-        let added: JSON = ["output_index": .int(items.count - 1), "item": json(item, status: "in_progress", empty: true)]
+        let added: JSON = [
+            "output_index": .int(items.count - 1), "item": json(item, status: "in_progress", empty: true),
+        ]
         events.append(("response.output_item.added", added))
-        if let part = Self.part(kind, "") { events.append(("response.content_part.added", place(part: true, ["part": part]))) }
+        if let part = Self.part(kind, "") {
+            events.append(("response.content_part.added", place(part: true, ["part": part])))
+        }
         return events
     }
 

@@ -39,7 +39,8 @@ struct AnthropicRoutes: Sendable {
         let load = try calls.load(model, .chat, .init(), backend: calls.backend(context))
         let chat = Exchange.Operation.chat.rawValue
         let body = try RequestDefaults(model.customization).apply(to: given.templateRequest, path: chat)
-        let template = try await calls.relay.answer(to: body, path: TokenCount.templatePath, load: load, context: context)
+        let template = try await calls.relay.answer(
+            to: body, path: TokenCount.templatePath, load: load, context: context)
         guard template.status == 200 else { return Response(template.refused(for: .anthropic)) }
         let tokens = try await calls.relay.answer(
             to: try TokenCount.tokenRequest(template.body), path: TokenCount.tokenPath, load: load, context: context)

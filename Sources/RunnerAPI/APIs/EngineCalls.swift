@@ -36,7 +36,8 @@ struct EngineCalls: Sendable {
         try context.parameters.get("backend").map { try planner.name(of: $0) }
     }
 
-    func load(_ model: Model, _ operation: Exchange.Operation, _ wishes: RunnerWishes, backend: String?) throws -> Load {
+    func load(_ model: Model, _ operation: Exchange.Operation, _ wishes: RunnerWishes, backend: String?) throws -> Load
+    {
         var overrides = LoadOverrides(contextSize: wishes.contextSize)
         if let keepAlive = wishes.keepAlive {
             guard let value = KeepAlive(keepAlive) else {

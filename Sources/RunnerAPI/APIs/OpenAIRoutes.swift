@@ -42,7 +42,8 @@ struct OpenAIRoutes: Sendable {
         }
     }
 
-    private func infer(_ operation: Exchange.Operation, _ request: Request, _ context: Context) async throws -> Response {
+    private func infer(_ operation: Exchange.Operation, _ request: Request, _ context: Context) async throws -> Response
+    {
         let given = try OpenAIRequest(try await calls.body(of: request))
         if EngineCalls.isPreload(request) {
             try await calls.preload(given.model, operation, try given.wishes, context)

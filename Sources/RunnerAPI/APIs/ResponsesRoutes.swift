@@ -26,7 +26,8 @@ struct ResponsesRoutes: Sendable {
             router.post("\(prefix)/responses") { try await create($0, $1) }
             router.get("\(prefix)/responses/:id") { request, context in
                 if ModelRoutes.flag("stream", in: request) {
-                    throw Failure(.invalidArgument, "a finished response is not streamed again", advice: "Leave stream out")
+                    throw Failure(
+                        .invalidArgument, "a finished response is not streamed again", advice: "Leave stream out")
                 }
                 return Response.json(try shelf.get(Self.id(context)).response)
             }
@@ -60,12 +61,13 @@ struct ResponsesRoutes: Sendable {
     /// The request's items, the newest first unless asked otherwise.
     private func items(_ id: String, _ request: Request) throws -> Response {
         let parameters = request.uri.queryParameters
-        let limit = try parameters["limit"].map { text in
-            guard let limit = Int(text), (1...100).contains(limit) else {
-                throw Failure(.invalidArgument, "limit must be a number from 1 to 100")
-            }
-            return limit
-        } ?? 20
+        let limit =
+            try parameters["limit"].map { text in
+                guard let limit = Int(text), (1...100).contains(limit) else {
+                    throw Failure(.invalidArgument, "limit must be a number from 1 to 100")
+                }
+                return limit
+            } ?? 20
         var items = try shelf.get(id).items.enumerated().map { index, item in Self.named(item, "item_\(index)") }
         if parameters["order"] != "asc" { items.reverse() }
         if let after = parameters["after"], let place = items.firstIndex(where: { $0["id"]?.string == String(after) }) {

@@ -76,7 +76,8 @@ struct OllamaModelRoutes: Sendable {
         return [
             "parent_model": "", "format": .string(model.config.format), "family": family,
             "families": model.config.architecture.isEmpty ? [] : [family],
-            "parameter_size": .string(model.config.parameters), "quantization_level": .string(model.config.quantization),
+            "parameter_size": .string(model.config.parameters),
+            "quantization_level": .string(model.config.quantization),
         ]
     }
 
@@ -87,7 +88,8 @@ struct OllamaModelRoutes: Sendable {
             return [
                 "name": .string(Self.name(runner.modelName)), "model": .string(Self.name(runner.modelName)),
                 "size": size, "digest": .string(String(runner.modelID.drop { $0 != ":" }.dropFirst())),
-                "details": model.map(Self.details) ?? [:], "expires_at": .string(Self.expiry(runner)), "size_vram": size,
+                "details": model.map(Self.details) ?? [:], "expires_at": .string(Self.expiry(runner)),
+                "size_vram": size,
             ]
         }
     }

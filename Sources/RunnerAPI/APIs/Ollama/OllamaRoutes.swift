@@ -35,7 +35,7 @@ struct OllamaRoutes: Sendable {
         let clock = Self.clock()
         let given = try OllamaRequest(kind, try await calls.body(of: request))
         guard given.isEmpty else { return try await calls.send(given.exchange(clock: clock), of: request, context) }
-        let unloads = given.wishes.keepAlive?.double == 0 || given.wishes.keepAlive?.string.map(Self.isZero) == true
+        let unloads = given.wishes.keepAlive.flatMap { KeepAlive($0) } == .after(.zero)
         if unloads {
             let model = try calls.store.model(named: given.model)
             calls.relay.scheduler.unload(models: [model.id.description])
@@ -43,10 +43,6 @@ struct OllamaRoutes: Sendable {
             try await calls.preload(given.model, .chat, given.wishes, context)
         }
         return Response.json(given.emptyAnswer(unloaded: unloads, clock: clock))
-    }
-
-    private static func isZero(_ text: String) -> Bool {
-        Double(text.prefix { $0.isNumber || $0 == "." }) == 0
     }
 
     private func embed(_ request: Request, _ context: Context, old: Bool) async throws -> Response {

@@ -100,7 +100,9 @@ struct OllamaRecipe {
         let weights = try files(body["files"], "files")
         guard let first = weights.first else { throw Failure(.invalidArgument, "from or files is required") }
         guard weights.count == 1, first.name.lowercased().hasSuffix(".gguf") || (try? GGUF(reading: first.path)) != nil
-        else { throw Failure(.invalidArgument, "files must be one GGUF file", advice: "docker model package takes others") }
+        else {
+            throw Failure(.invalidArgument, "files must be one GGUF file", advice: "docker model package takes others")
+        }
         return .gguf(first.path)
     }
 
