@@ -88,8 +88,8 @@ extension ParserCheck {
             out.writeImmutableBuffer(try translation.end())
             return (String(buffer: out), nil)
         } catch let failure as Failure {
-            // What went out before depends on the pieces; that it ends in the failure does not.
-            return (String(buffer: translation.failure(failure)), failure)
+            out.writeImmutableBuffer(translation.failure(failure))
+            return (String(buffer: out), failure)
         }
     }
 }

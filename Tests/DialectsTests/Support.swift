@@ -51,7 +51,7 @@ func translated(_ translation: any Translation, _ stream: String, pieces: Int = 
         }
         out.writeImmutableBuffer(try translation.end())
     } catch {
-        out.writeImmutableBuffer(translation.failure(Failure.wrapping(error, "test")))
+        out.writeImmutableBuffer(translation.failure(error as? Failure ?? Failure.wrapping(error, "test")))
     }
     return String(buffer: out)
 }

@@ -7,6 +7,7 @@ struct AnthropicAnswer: Translation {
     private let model: String
     private let contract: AnswerContract?
     private var reader = ChatReader()
+    private var fault = Fault()
     private var answer = ChatAnswer()
     private var hasStarted = false
     /// What the block being written holds.
@@ -85,15 +86,22 @@ struct AnthropicAnswer: Translation {
     // MARK: Stream
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
+        try fault.rethrow()
         var out = ByteBuffer()
-        for chunk in try reader.append(bytes) {
-            for (choice, event) in chunk.events where choice == 0 { try take(event, &out) }
-            if chunk.data == nil { try close(&out) }
-        }
+        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
         return out
     }
 
+    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+        for event in try reader.events(in: bytes) {
+            guard let chunk = try reader.read(event) else { return }
+            for (choice, event) in chunk.events where choice == 0 { try take(event, &out) }
+            if chunk.data == nil { try close(&out) }
+        }
+    }
+
     mutating func end() throws -> ByteBuffer {
+        try fault.rethrow()
         guard reader.isDone else { throw ChatReader.brokenOff }
         return ByteBuffer()
     }

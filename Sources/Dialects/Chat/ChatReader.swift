@@ -8,7 +8,6 @@ struct ChatReader: Sendable {
         /// As it came; nil for the stream's end.
         let data: String?
         let events: [(choice: Int, event: ChatEvent)]
-        let id: String?
     }
 
     /// Bytes one event may have. Lines are as long as their event.
@@ -17,23 +16,25 @@ struct ChatReader: Sendable {
     private var parser = SSE.Parser(maximumEvent: maximumEvent)
     private(set) var isDone = false
 
+    /// The events that these bytes complete, for `read(_:)`, one after the other.
+    ///
+    /// - Throws: `.resourceExhausted` for one that is too large.
+    mutating func events(in bytes: ByteBuffer) throws -> [SSE.Event] { try parser.append(bytes) }
+
+    /// - Returns: nil for what comes after the end.
     /// - Throws: what the engine says went wrong; `.corrupted` for what is no completion.
-    mutating func append(_ bytes: ByteBuffer) throws -> [Chunk] {
-        var chunks: [Chunk] = []
-        for event in try parser.append(bytes) where !isDone {
-            if event.data == "[DONE]" {
-                isDone = true
-                chunks.append(Chunk(data: nil, events: [], id: nil))
-                continue
-            }
-            let json: JSON
-            do { json = try JSON(parsing: event.data) } catch {
-                throw Failure(.corrupted, "the engine's stream is not understood", cause: error)
-            }
-            if json["error"] != nil || event.name == "error" { throw EngineRefusal(status: 500, json).failure }
-            chunks.append(Chunk(data: event.data, events: Self.events(json), id: json["id"]?.string))
+    mutating func read(_ event: SSE.Event) throws -> Chunk? {
+        if isDone { return nil }
+        if event.data == "[DONE]" {
+            isDone = true
+            return Chunk(data: nil, events: [])
         }
-        return chunks
+        let json: JSON
+        do { json = try JSON(parsing: event.data) } catch {
+            throw Failure(.corrupted, "the engine's stream is not understood", cause: error)
+        }
+        if json["error"] != nil || event.name == "error" { throw EngineRefusal(status: 500, json).failure }
+        return Chunk(data: event.data, events: Self.events(json))
     }
 
     /// The steps in one chunk, or in a whole answer.

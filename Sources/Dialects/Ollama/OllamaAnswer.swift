@@ -8,6 +8,7 @@ struct OllamaAnswer: Translation {
     private let contract: AnswerContract?
     private let clock: OllamaClock
     private var reader = ChatReader()
+    private var fault = Fault()
     private var answer = ChatAnswer()
     private var loading = Duration.zero
 
@@ -32,8 +33,15 @@ struct OllamaAnswer: Translation {
     }
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
+        try fault.rethrow()
         var out = ByteBuffer()
-        for chunk in try reader.append(bytes) {
+        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
+        return out
+    }
+
+    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+        for event in try reader.events(in: bytes) {
+            guard let chunk = try reader.read(event) else { return }
             for (choice, event) in chunk.events where choice == 0 {
                 try answer.add(event)
                 switch event {
@@ -49,10 +57,10 @@ struct OllamaAnswer: Translation {
                 write(last, &out)
             }
         }
-        return out
     }
 
     mutating func end() throws -> ByteBuffer {
+        try fault.rethrow()
         guard reader.isDone else { throw ChatReader.brokenOff }
         return ByteBuffer()
     }

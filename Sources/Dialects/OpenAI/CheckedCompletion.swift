@@ -7,6 +7,7 @@ internal import NIOCore
 struct CheckedCompletion: Translation {
     private let contract: AnswerContract
     private var reader = ChatReader()
+    private var fault = Fault()
     private var answers: [Int: ChatAnswer] = [:]
 
     private static let maximumChoices = 128
@@ -26,21 +27,33 @@ struct CheckedCompletion: Translation {
     }
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
+        try fault.rethrow()
         var out = ByteBuffer()
-        for chunk in try reader.append(bytes) {
+        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
+        return out
+    }
+
+    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+        for event in try reader.events(in: bytes) {
+            guard let chunk = try reader.read(event) else { return }
             for (choice, event) in chunk.events {
                 try add(event, to: choice)
                 if case .finish = event, let answer = answers[choice] { try contract.check(answer) }
             }
+            if chunk.data == nil { try requireEnds() }
             out.writeString("data: \(chunk.data ?? "[DONE]")\n\n")
         }
-        return out
     }
 
     mutating func end() throws -> ByteBuffer {
-        // Without its last word nobody knows whether the answer is complete.
-        guard reader.isDone, answers.values.allSatisfy({ $0.finish != nil }) else { throw ChatReader.brokenOff }
+        try fault.rethrow()
+        guard reader.isDone else { throw ChatReader.brokenOff }
         return ByteBuffer()
+    }
+
+    /// Without its last word nobody knows whether an answer is complete.
+    private func requireEnds() throws {
+        guard !answers.isEmpty, answers.values.allSatisfy({ $0.finish != nil }) else { throw ChatReader.brokenOff }
     }
 
     mutating func failure(_ failure: Failure) -> ByteBuffer {

@@ -7,6 +7,7 @@ struct ResponsesAnswer: Translation {
     private let contract: AnswerContract?
     private let keep: @Sendable (JSON, [JSON]) -> Void
     private var reader = ChatReader()
+    private var fault = Fault()
     private var answer = ChatAnswer()
     private var events: ResponsesEvents
 
@@ -35,8 +36,15 @@ struct ResponsesAnswer: Translation {
     }
 
     mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
+        try fault.rethrow()
         var out = ByteBuffer()
-        for chunk in try reader.append(bytes) {
+        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
+        return out
+    }
+
+    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+        for event in try reader.events(in: bytes) {
+            guard let chunk = try reader.read(event) else { return }
             start(&out)
             for (choice, event) in chunk.events where choice == 0 {
                 try answer.add(event)
@@ -50,10 +58,10 @@ struct ResponsesAnswer: Translation {
                 write([("response.\(isWhole ? "completed" : "incomplete")", ["response": response])], &out)
             }
         }
-        return out
     }
 
     mutating func end() throws -> ByteBuffer {
+        try fault.rethrow()
         guard reader.isDone else { throw ChatReader.brokenOff }
         return ByteBuffer()
     }

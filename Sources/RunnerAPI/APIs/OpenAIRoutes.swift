@@ -44,6 +44,7 @@ struct OpenAIRoutes: Sendable {
 
     private func infer(_ operation: Exchange.Operation, _ request: Request, _ context: Context) async throws -> Response
     {
+        _ = try calls.backend(context)
         let given = try OpenAIRequest(try await calls.body(of: request))
         if EngineCalls.isPreload(request) {
             try await calls.preload(given.model, operation, try given.wishes, context)
