@@ -55,13 +55,14 @@ extension SchemaChecker {
 
     mutating func mismatch(_ object: JSON.Object, _ demand: JSONSchema.Demand, at path: String) throws -> String? {
         func missing(_ names: [String]) -> String? {
-            names.first { object[$0] == nil }.map { "\(path).\($0.prefix(80)) is missing" }
+            let present = Set(object.members.map(\.name))
+            return names.first { !present.contains($0) }.map { "\(path).\($0.prefix(80)) is missing" }
         }
         switch demand {
         case .members(let range):
             return range.contains(object.members.count) ? nil : "\(path) has \(object.members.count) members"
         case .required(let names):
-            try spend(names.count)
+            try spend(names.count + object.members.count)
             return missing(names)
         case .requiredWith(let name, let names): return object[name] == nil ? nil : missing(names)
         case .schemaWith(let name, let place):

@@ -156,8 +156,8 @@ import Testing
             400,
             [
                 "message": """
-                    the input has 901 tokens, and the engine takes 512 at once. Shorten it, or embed it in parts.
-                    """, "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded",
+                the input has 901 tokens, and the engine takes 512 at once. Shorten it, or embed it in parts.
+                """, "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded",
                 "n_prompt_tokens": 901, "n_ctx": 512,
             ]
         ),

@@ -32,7 +32,8 @@ struct ChatUsage: Sendable, Hashable {
         cached = min(prompt, Self.count(json["prompt_tokens_details"]?["cached_tokens"]))
     }
 
-    static func count(_ json: JSON?) -> Int { max(0, json?.int ?? 0) }
+    /// Numbers of strangers may be any; sums of these are numbers still.
+    static func count(_ json: JSON?) -> Int { min(max(0, json?.int ?? 0), 1 << 40) }
 }
 
 /// What llama.cpp measures.
