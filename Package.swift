@@ -22,6 +22,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -68,7 +69,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
@@ -113,10 +114,11 @@ let package = Package(
         library(
             "MCPHTTP",
             [
-                "Core", "MCP", asyncAlgorithms, httpTypes, hummingbird, logging, nioCore, serviceLifecycle, system,
+                "Core", "MCP", "OCI", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, hummingbirdTLS,
+                logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
-        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", nioCore, nioPosix, system]),
+        library("Gateway", ["Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", nioCore, nioPosix, system]),
 
         // What a person types.
         library(
@@ -176,10 +178,14 @@ let package = Package(
         tests("MCPTests", ["MCP", "Core", nioCore, system]),
         tests(
             "MCPHTTPTests",
-            ["MCPHTTP", "MCP", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, system]),
+            [
+                "MCPHTTP", "MCP", "OCI", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                nioSSL, subprocess, system,
+            ]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),
         tests(
-            "GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore, nioPosix, system]),
+            "GatewayTests",
+            ["Gateway", "DockerEngine", "MCP", "MCPHTTP", "OCI", "Toolkit", "Core", logging, nioCore, nioPosix, system]),
         tests(
             "CommandTests",
             [

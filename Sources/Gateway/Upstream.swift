@@ -1,6 +1,7 @@
 internal import Core
 internal import DockerEngine
 internal import MCP
+internal import MCPHTTP
 internal import Synchronization
 internal import Toolkit
 
@@ -74,7 +75,7 @@ final class Upstream: Sendable {
     /// Runs the server until the surrounding task is cancelled; leaves no container behind.
     func run() async {
         var backoff = Backoff()
-        for warning in engine == nil ? [] : launch.warnings { await onEvent(.warning(warning)) }
+        for warning in engine == nil || server.remote != nil ? [] : launch.warnings { await onEvent(.warning(warning)) }
         while !Task.isCancelled {
             let start = ContinuousClock.now
             switch await live() {
@@ -111,7 +112,9 @@ final class Upstream: Sendable {
     private func live() async -> End {
         let start = ContinuousClock.now
         do {
-            if let engine {
+            if let remote = server.remote {
+                try await reach(remote, since: start)
+            } else if let engine {
                 try await runContainer(engine, since: start)
             } else {
                 try await serve(over: SiblingTransport(host: "mcp-\(server.name)"), since: start)
@@ -119,6 +122,14 @@ final class Upstream: Sendable {
             return Task.isCancelled ? .cancelled : .idle
         } catch {
             return Task.isCancelled ? .cancelled : .died(await explained(error))
+        }
+    }
+
+    private func reach(_ remote: Server.Remote, since start: ContinuousClock.Instant) async throws {
+        let remote = try RemoteLaunch(server: server, remote: remote, settings: launch.settings)
+        for warning in remote.warnings { await onEvent(.warning(warning)) }
+        try await RemoteConnector(remote.endpoint).connect(onProgress: { _ in }) { transport in
+            try await self.serve(over: transport, since: start)
         }
     }
 

@@ -140,9 +140,12 @@ package struct RunnerServer: Service {
         let planner = LoadPlanner(
             store: store, configurations: ConfigurationFile(configuration.modelConfigurations),
             backends: scheduler.backends)
+        let (metrics, recorder) = (Metrics(), RequestRecorder())
+        let relay = Relay(scheduler: scheduler, activity: activity, metrics: metrics, recorder: recorder)
+        MetricsRoutes(metrics: metrics, scheduler: scheduler, activity: activity).add(to: router)
+        RequestRoutes(recorder: recorder, store: store, isOpen: false).add(to: router)
         let calls = EngineCalls(
-            store: store, planner: planner, relay: Relay(scheduler: scheduler, activity: activity),
-            maximumRequest: configuration.maximumRequest)
+            store: store, planner: planner, relay: relay, maximumRequest: configuration.maximumRequest)
         ClientRoutes(calls: calls, transfers: transfers, activity: activity).add(to: router)
         return router
     }

@@ -4,6 +4,7 @@ internal import DockerEngine
 internal import Gateway
 internal import Logging
 internal import MCPHTTP
+internal import SystemPackage
 internal import Terminal
 internal import Toolkit
 
@@ -11,7 +12,7 @@ internal import Toolkit
 /// say they are stateless, which all sessions share.
 struct HTTPGateway: Sendable {
     let options: ListenOptions
-    let style: StreamableServer.Style
+    let style: ListenOptions.Style
     let port: Int
     let servers: [Server]
     let settings: GatewaySettings
@@ -21,43 +22,57 @@ struct HTTPGateway: Sendable {
     /// Shows an event of a gateway that was started at a moment.
     let show: @Sendable (GatewayEvent, ContinuousClock.Instant) async -> Void
 
-    /// Serves until cancelled.
+    /// Serves until cancelled; then nothing new begins, and what is under way may finish, but not for long.
     ///
     /// - Throws: `.conflict` when the port is taken; why the servers cannot start, when not one can.
     func run(_ paths: Paths) async throws {
+        let stop = Promise<Void>()
+        // A task of its own: the servers must outlive the calls that are under way, so the end is asked for, not forced.
+        let work = Task { try await serve(paths, until: stop) }
+        try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            stop.fulfil(.success(()))
+        }
+    }
+
+    private func serve(_ paths: Paths, until stop: Promise<Void>) async throws {
         let start = ContinuousClock.now
         try await SharedServers.run(
             servers: servers, settings: settings, engine: engine, onEvent: { await show($0, start) }
         ) { shared in
-            try await serve(paths, shared)
+            try await serve(paths, shared, until: stop)
         }
     }
 
-    private func serve(_ paths: Paths, _ shared: SharedServers) async throws {
+    private func serve(_ paths: Paths, _ shared: SharedServers, until stop: Promise<Void>) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
         var logger = Logger(label: "docker-mcp")
         logger.logLevel = .notice
+        let certificate = try options.certificate()
+        let names = Set(servers.map(\.name))
         let server = StreamableServer(
             configuration: .init(
-                host: options.host, port: port, style: style, authorization: authorization,
+                host: options.host, port: port, names: options.names, authorization: authorization,
+                certificate: certificate, servers: { names },
                 isReady: { if case .success? = ready.current { true } else { false } },
                 onListening: { port in
-                    let path = style == .sse ? "sse" : "mcp"
-                    err.print("> Gateway URL: http://\(shownHost):\(port)/\(path)")
+                    let scheme = certificate == nil ? "http" : "https"
+                    err.print("> Gateway URL: \(scheme)://\(shownHost):\(port)\(style.path)")
                     err.print(note)
-                    err.print("> Start \(style == .sse ? "sse" : "streaming") server on port \(port)")
+                    err.print("> Start \(style.rawValue) server on port \(port)")
                     listening.fulfil(.success(()))
                 }), logger: logger
         ) { session in
             let start = ContinuousClock.now
             try await DownstreamSession.serve(
-                servers: servers, shared: shared, settings: settings, engine: engine, over: session,
+                servers: view(of: session), shared: shared, settings: settings, engine: engine, over: session,
                 onEvent: { await show($0, start) })
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                try await server.run()
+                try await server.run(until: stop)
                 return true
             }
             group.addTask {
@@ -68,6 +83,17 @@ struct HTTPGateway: Sendable {
             }
             defer { group.cancelAll() }
             while let isOver = try await group.next() { if isOver { return } }
+        }
+    }
+
+    /// The servers a session sees: those its user may use, or the one that it has addressed, under its own names.
+    private func view(of session: HTTPSession) -> [Server] {
+        let allowed = servers.filter { session.principal.may(use: $0.name) }
+        guard case .server(let name) = session.scope else { return allowed }
+        return allowed.filter { $0.name == name }.map { server in
+            var server = server
+            server.prefix = nil
+            return server
         }
     }
 
@@ -86,6 +112,15 @@ struct HTTPGateway: Sendable {
         let isLocal = StreamableServer.isLoopback(options.host)
         if !isLocal {
             err.print("Warning: listening on \(options.host): everybody on that network reaches the gateway".printable)
+        }
+        if let file = options.tokens {
+            let tokens = try TokensFile.load(FilePath(file), servers: Set(servers.map(\.name))) {
+                err.print($0.printable)
+            }
+            if paths.setting(BearerToken.variable) != nil || paths.setting(BearerToken.fileVariable) != nil {
+                err.print("Warning: the environment has a token, but only those of \(file) count".printable)
+            }
+            return (.tokens(tokens), "> Use a Bearer token of \(file)".printable)
         }
         guard options.allowUnauthenticated else {
             let (token, source) = try BearerToken.fromEnvironment(paths)

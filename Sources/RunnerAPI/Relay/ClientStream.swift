@@ -55,7 +55,7 @@ final class ClientStream: EngineConsumer {
         finish()
     }
 
-    private static func event(_ failure: Failure) -> ByteBuffer {
+    static func event(_ failure: Failure) -> ByteBuffer {
         ByteBuffer(string: "data: \(API.openAI.error(failure, status: 500).text)\n\n")
     }
 

@@ -12,6 +12,17 @@ internal import NIOHTTP1
 struct Relay: Sendable {
     let scheduler: Scheduler
     let activity: Activity
+    let metrics: Metrics
+    let recorder: RequestRecorder
+
+    /// One question on its way.
+    struct Question: Sendable {
+        let headers: HTTPFields
+        let body: ByteBuffer
+        /// The engine's route, with its query.
+        let path: String
+        let load: Load
+    }
 
     /// Sends the request up and gives back the answer as it comes.
     ///
@@ -26,41 +37,62 @@ struct Relay: Sendable {
         to request: Request, body: ByteBuffer, path: String, load: Load, context: Context,
         translation: (any Translation)? = nil
     ) async throws -> Response {
-        let use = activity.begin()
-        try await context.cancelWhenGone()
-        var translation = translation
-        let asked = ContinuousClock.now
-        let lease = try await lease(load)
-        translation?.loaded(in: ContinuousClock.now - asked)
+        let observation = Observation(metrics, recorder, request, body: body, load: load, use: activity.begin())
+        let question = Question(headers: request.headers, body: body, path: path, load: load)
+        do {
+            try await context.cancelWhenGone()
+            let asked = ContinuousClock.now
+            let lease: Lease
+            if scheduler.isReady(load) || !Self.canWait(body, translation) {
+                lease = try await self.lease(load)
+            } else {
+                let pending = PendingLease(load, of: scheduler)
+                let waited = try await explained { try await pending.wait(for: Self.grace) }
+                guard let granted = waited else {
+                    return waiting(for: pending, question, translation, since: asked, observation, context)
+                }
+                lease = granted
+            }
+            var translation = translation
+            translation?.loaded(in: ContinuousClock.now - asked)
+            observation.loaded()
+            return try await answer(to: question, by: lease, translation, observation, context)
+        } catch {
+            if let failure = error as? Failure { observation.failed(failure) }
+            throw error
+        }
+    }
+
+    private func answer(
+        to question: Question, by lease: Lease, _ translation: (any Translation)?, _ observation: Observation,
+        _ context: Context
+    ) async throws -> Response {
         let loop = context.channel.eventLoop
-        let (exchange, head) = try await begin(
-            RelayHeaders.up(request.headers, bytes: body.readableBytes), body, path, lease, on: loop)
-        var headers = RelayHeaders.down(head.headers)
-        let isStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
-        if head.status.code >= 400 { translation = translation ?? PassedRefusal() }
-        if var translation, !isStream {
-            let body = try await rest(of: exchange, lease)
-            let type = head.headers.first(name: "content-type") ?? "application/octet-stream"
-            let answer = translation.whole(WholeAnswer(status: Int(head.status.code), type: type, body: body))
+        let (exchange, head) = try await begin(question, lease, on: loop)
+        // A refusal gets the shape of its API even where the rest passes untouched.
+        let translation = translation ?? (head.status.code >= 400 ? PassedRefusal() : nil)
+        if var translation, !Self.isStream(head) {
+            let answer = translation.whole(try await whole(exchange, head, lease))
+            observation.took(whole: answer.body, status: answer.status)
             return Response(
                 status: .init(code: answer.status), headers: [.contentType: answer.type],
                 body: ResponseBody(byteBuffer: answer.body))
         }
         let status = HTTPResponse.Status(code: Int(head.status.code), reasonPhrase: head.status.reasonPhrase)
+        var headers = RelayHeaders.down(head.headers)
+        let isStream = Self.isStream(head)
         if !isStream, loop.inEventLoop, let body = exchange.whole {
             lease.release()
+            observation.took(whole: body, status: status.code)
             return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
         }
+        observation.answered(status.code)
         if let translation { headers[.contentType] = translation.streamType }
         let length = isStream ? nil : head.headers.first(name: "content-length").flatMap { Int($0) }
         return Response(
             status: status, headers: headers,
-            body: ResponseBody(contentLength: length) { [translation] _ in
-                defer {
-                    lease.release()
-                    withExtendedLifetime(use) {}
-                }
-                try await forward(exchange, translation, isStream: isStream, lease, to: context.channel)
+            body: ResponseBody(contentLength: length) { _ in
+                try await forward(exchange, translation, isStream: isStream, lease, observation, to: context.channel)
             })
     }
 
@@ -72,12 +104,9 @@ struct Relay: Sendable {
         try await context.cancelWhenGone()
         let lease = try await lease(load)
         defer { lease.release() }
-        let headers: HTTPFields = [.contentType: "application/json"]
-        let (exchange, head) = try await begin(
-            RelayHeaders.up(headers, bytes: body.readableBytes), body, path, lease, on: context.channel.eventLoop)
-        return WholeAnswer(
-            status: Int(head.status.code), type: head.headers.first(name: "content-type") ?? "application/octet-stream",
-            body: try await rest(of: exchange, lease))
+        let question = Question(headers: [.contentType: "application/json"], body: body, path: path, load: load)
+        let (exchange, head) = try await begin(question, lease, on: context.channel.eventLoop)
+        return try await whole(exchange, head, lease)
     }
 
     /// Loads the model and asks it nothing.
@@ -86,62 +115,5 @@ struct Relay: Sendable {
         try await context.cancelWhenGone()
         _ = try await lease(load)
         withExtendedLifetime(use) {}
-    }
-
-    // MARK: Parts of it
-
-    private func lease(_ load: Load) async throws -> Lease {
-        do { return try await scheduler.lease(load) } catch let failure as Failure {
-            throw failure.during("unable to load runner")
-        }
-    }
-
-    private func begin(
-        _ headers: HTTPHeaders, _ body: ByteBuffer, _ path: String, _ lease: Lease, on loop: any EventLoop
-    ) async throws -> (EngineExchange, HTTPResponseHead) {
-        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: headers)
-        do {
-            return try await EngineExchange.begin(head, body: body, to: lease.runner.address, on: loop)
-        } catch let failure as Failure {
-            try Task.checkCancellation()
-            throw await ending(of: lease.runner)
-                ?? Failure(.internalError, "\(lease.runner.load.key.backend) did not answer", cause: failure)
-        }
-    }
-
-    private func rest(of exchange: EngineExchange, _ lease: Lease) async throws -> ByteBuffer {
-        do { return try await exchange.collect(upTo: WholeAnswer.maximumBody) } catch let failure as Failure {
-            try Task.checkCancellation()
-            throw await ending(of: lease.runner) ?? failure
-        }
-    }
-
-    private func forward(
-        _ exchange: EngineExchange, _ translation: (any Translation)?, isStream: Bool, _ lease: Lease,
-        to channel: any Channel
-    ) async throws {
-        let stream = NIOLoopBoundBox.makeBoxSendingValue(
-            ClientStream(to: channel, translation: translation), eventLoop: channel.eventLoop)
-        do {
-            try await exchange.forward {
-                try stream.value.attach { exchange.resume() }
-                return stream.value
-            }
-        } catch let error as ClientStream.TranslationError {
-            try await channel.eventLoop.submit { stream.value.fail(error.failure) }.get()
-        } catch let failure as Failure where isStream {
-            let cause = await ending(of: lease.runner) ?? failure
-            // The status has gone out: within the stream is the only place left to say it.
-            try await channel.eventLoop.submit { stream.value.fail(cause) }.get()
-        }
-    }
-
-    /// Why a runner is gone. Its connections end a moment before its process has been seen to end.
-    private func ending(of runner: Runner) async -> Failure? {
-        for _ in 0..<40 {
-            if let failure = scheduler.failure(of: runner.id) { return failure }
-            do { try await Task.sleep(for: .milliseconds(25)) } catch { return nil }
-        }
-        return nil
     }
 }
