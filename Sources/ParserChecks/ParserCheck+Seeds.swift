@@ -85,7 +85,7 @@ extension ParserCheck {
 
                 data: {"choices":[{"index":0,"delta":{"reasoning_content":"h"}}]}
 
-                data: {"choices":[{"index":0,"delta":{"content":"{\"n\":1}"}}]}
+                data: {"choices":[{"index":0,"delta":{"content":"{\\"n\\":1}"}}]}
 
                 data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"__verbose":{"stopping_word":"x"}}
 

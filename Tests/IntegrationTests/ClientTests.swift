@@ -12,6 +12,8 @@ extension Integration {
         ) async throws -> JSON {
             let packaged = try await place.model("package", "--gguf", RealParts.pebble.string, "pebble")
             try #require(packaged.status == 0, "\(packaged.text)")
+            // The daemon is started by whoever comes first.
+            _ = try await place.model("ls")
             let path = RealParts.repository.appending("Tests/Clients").appending(script).string
             let outcome = try await place.run(RealParts.path("WHARF_CLIENTS_PYTHON"), [path] + arguments)
             let report = try JSON(parsing: outcome.out)
