@@ -16,6 +16,9 @@ package enum ParserCheck: String, Sendable, CaseIterable {
     case gguf
     case safetensors
     case tar
+    case schema
+    case request
+    case stream
 
     /// Something that must never be so.
     package struct Violation: Error, CustomStringConvertible {
@@ -41,12 +44,15 @@ package enum ParserCheck: String, Sendable, CaseIterable {
             case .gguf: try Self.gguf(bytes, scratch)
             case .safetensors: try Self.safetensors(bytes, scratch)
             case .tar: try Self.tar(bytes)
+            case .schema: try Self.schema(bytes)
+            case .request: try Self.request(bytes)
+            case .stream: try Self.stream(bytes)
             }
             return true
         } catch is Failure { return false }
     }
 
-    private static func require(_ condition: Bool, _ what: String) throws {
+    static func require(_ condition: Bool, _ what: String) throws {
         if !condition { throw Violation(description: what) }
     }
 

@@ -135,9 +135,8 @@ package struct RunnerServer: Service {
         router.get("/version") { _, _ in Response.json(["version": .string(version), "port": port]) }
         let planner = LoadPlanner(
             store: store, configurations: ConfigurationFile(configuration.modelConfigurations), scheduler: scheduler)
-        ModelRoutes(
-            store: store, planner: planner, registry: registry, hub: hub, scheduler: scheduler, activity: activity
-        ).add(to: router)
+        let transfers = Transfers(store: store, registry: registry, hub: hub)
+        ModelRoutes(transfers: transfers, planner: planner, scheduler: scheduler, activity: activity).add(to: router)
         ConfigureRoutes(planner: planner, scheduler: scheduler).add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
         LogRoutes(log: configuration.log).add(to: router)
@@ -145,9 +144,9 @@ package struct RunnerServer: Service {
         let relay = Relay(scheduler: scheduler, activity: activity, metrics: metrics, recorder: recorder)
         MetricsRoutes(metrics: metrics, scheduler: scheduler, activity: activity).add(to: router)
         RequestRoutes(recorder: recorder, store: store, isOpen: false).add(to: router)
-        OpenAIRoutes(
-            store: store, planner: planner, relay: relay
-        ).add(to: router)
+        let calls = EngineCalls(
+            store: store, planner: planner, relay: relay, maximumRequest: configuration.maximumRequest)
+        ClientRoutes(calls: calls, transfers: transfers, activity: activity).add(to: router)
         return router
     }
 
