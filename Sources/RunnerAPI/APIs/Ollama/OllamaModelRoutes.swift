@@ -10,6 +10,7 @@ internal import OCI
 struct OllamaModelRoutes: Sendable {
     let store: ModelStore
     let scheduler: Scheduler
+    let configurations: ConfigurationFile
 
     static let maximumRequest = 4 << 20
 
@@ -31,7 +32,10 @@ struct OllamaModelRoutes: Sendable {
         router.delete("/api/delete") { request, _ in
             let removals = try store.remove(named: try Self.model(in: try await Self.body(request)))
             let deleted = removals.compactMap { if case .deleted(let id) = $0 { id.description } else { nil } }
-            if !deleted.isEmpty { scheduler.unload(models: Set(deleted)) }
+            if !deleted.isEmpty {
+                scheduler.unload(models: Set(deleted))
+                try configurations.forget(modelIDs: Set(deleted))
+            }
             return Response(status: .ok)
         }
     }

@@ -22,7 +22,9 @@ struct OllamaRoutes: Sendable {
         router.post("/api/generate") { try await complete(.generate, $0, $1) }
         router.post("/api/embed") { try await embed($0, $1, old: false) }
         router.post("/api/embeddings") { try await embed($0, $1, old: true) }
-        OllamaModelRoutes(store: calls.store, scheduler: calls.relay.scheduler).add(to: router)
+        OllamaModelRoutes(
+            store: calls.store, scheduler: calls.relay.scheduler, configurations: calls.planner.configurations
+        ).add(to: router)
         OllamaTransferRoutes(transfers: transfers, activity: activity).add(to: router)
     }
 
