@@ -2,6 +2,7 @@ internal import Core
 internal import Dialects
 internal import HTTPTypes
 internal import Hummingbird
+internal import Inference
 internal import ModelStore
 internal import NIOCore
 internal import OCI
