@@ -48,6 +48,9 @@ struct HTTPGateway: Sendable {
     private func serve(_ paths: Paths, _ shared: SharedServers, until stop: Promise<Void>) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
+        var limits = StreamableServer.Limits()
+        // Servers and files need some of them too.
+        if let files = POSIX.raiseDescriptorLimit(to: 16384) { limits.connections = min(limits.connections, files / 2) }
         var logger = Logger(label: "docker-mcp")
         logger.logLevel = .notice
         let certificate = try options.certificate()
@@ -55,7 +58,7 @@ struct HTTPGateway: Sendable {
         let server = StreamableServer(
             configuration: .init(
                 host: options.host, port: port, names: options.names, authorization: authorization,
-                certificate: certificate, servers: { names },
+                certificate: certificate, limits: limits, servers: { names },
                 isReady: { if case .success? = ready.current { true } else { false } },
                 onListening: { port in
                     let scheme = certificate == nil ? "http" : "https"
