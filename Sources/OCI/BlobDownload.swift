@@ -145,11 +145,13 @@ package struct BlobDownload: Sendable {
     }
 
     /// Writes and hashes at the same time: either takes half of what a processor can do while a fast connection is read.
+    ///
+    /// Not to be cancelled: what has come is not asked for again.
     private func store(_ batch: [ByteBuffer], in partial: PartialBlob) async throws -> Int64 {
-        async let hashed: Void = blocking { partial.hash(batch) }
-        let count = try await blocking { try partial.write(batch) }
-        try await hashed
-        return count
+        let (pool, loop) = (NIOThreadPool.singleton, MultiThreadedEventLoopGroup.singleton.any())
+        let hashed = pool.runIfActive(eventLoop: loop) { partial.hash(batch) }
+        let written = pool.runIfActive(eventLoop: loop) { try partial.write(batch) }
+        return try await written.and(hashed).get().0
     }
 
     /// Better said before the first byte than after an hour.
