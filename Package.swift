@@ -99,8 +99,9 @@ let package = Package(
         library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
         library("ModelStore", ["Core", "Hub", "OCI", crypto, nioCore, nioPosix, system]),
         // Pure: JSON and bytes in, JSON and bytes out.
-        library("Dialects", ["Core", nioCore]),
-        library("ParserChecks", ["Core", "Dialects", "ModelStore", "OCI", nioCore, system]),
+        library("JSONSchema", ["Core"]),
+        library("Dialects", ["Core", "JSONSchema", nioCore]),
+        library("ParserChecks", ["Core", "Dialects", "JSONSchema", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference",
             ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
@@ -169,6 +170,8 @@ let package = Package(
         tests(
             "ModelStoreTests",
             ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("JSONSchemaTests", ["JSONSchema", "ParserChecks", "Core", system]),
+        tests("DialectsTests", ["Dialects", "JSONSchema", "ParserChecks", "Core", nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, system]),
         tests(
             "RunnerAPITests",

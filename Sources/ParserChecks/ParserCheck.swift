@@ -17,6 +17,9 @@ package enum ParserCheck: String, Sendable, CaseIterable {
     case safetensors
     case tar
     case gzip
+    case schema
+    case request
+    case stream
 
     /// Something that must never be so.
     package struct Violation: Error, CustomStringConvertible {
@@ -43,12 +46,15 @@ package enum ParserCheck: String, Sendable, CaseIterable {
             case .safetensors: try Self.safetensors(bytes, scratch)
             case .tar: try Self.tar(bytes)
             case .gzip: try Self.gzip(bytes)
+            case .schema: try Self.schema(bytes)
+            case .request: try Self.request(bytes)
+            case .stream: try Self.stream(bytes)
             }
             return true
         } catch is Failure { return false }
     }
 
-    private static func require(_ condition: Bool, _ what: String) throws {
+    static func require(_ condition: Bool, _ what: String) throws {
         if !condition { throw Violation(description: what) }
     }
 

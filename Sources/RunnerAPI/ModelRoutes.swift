@@ -9,12 +9,11 @@ internal import OCI
 
 /// The routes that manage stored models.
 struct ModelRoutes: Sendable {
-    let store: ModelStore
-    let registry: Registry
-    /// The hub with a request's token, where it brings one.
-    let hub: @Sendable (_ token: String?) throws -> HuggingFace
+    let transfers: Transfers
     let scheduler: Scheduler
     let activity: Activity
+
+    private var store: ModelStore { transfers.store }
 
     private static let maximumRequest = 64 << 10
 
@@ -28,8 +27,11 @@ struct ModelRoutes: Sendable {
             if parts.count > 1, parts.last == "export" { return try archives.export(Self.name(parts.dropLast())) }
             let name = Self.name(parts)
             guard Self.flag("remote", in: request) else { return Response.json(try store.model(named: name).json) }
-            guard !HubReference.isHub(name) else { return Response.json(try await store.remote(name, in: hub(nil))) }
-            return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: registry).json)
+            guard !HubReference.isHub(name) else {
+                return Response.json(try await store.remote(name, in: transfers.hub(nil)))
+            }
+            return Response.json(
+                try await ModelStore.remote(ModelReference(parsing: name), in: transfers.registry).json)
         }
         router.delete("/models/**") { request, context in
             let parts = context.parameters.getCatchAll()
@@ -120,43 +122,13 @@ struct ModelRoutes: Sendable {
         guard let from = body["from"]?.string, !from.isEmpty else {
             throw Failure(.invalidArgument, "invalid request body: from, the model's name, is missing or empty")
         }
-        let reference = try ModelReference(parsing: from)
-        let source =
-            HubReference.isHub(from) ? (try HubReference(parsing: from), try hub(body["bearer-token"]?.string)) : nil
-        let stream = ProgressStream(mode: .pull) { report in
-            let stored = try source.map { try ModelReference(parsing: $0.0.description) } ?? reference
-            let before = try? store.model(named: stored.canonical, partial: false).id
-            let moved = Promise<Void>()
-            let progress = { @Sendable (progress: PullProgress) in
-                moved.fulfil(.success(()))
-                try await report(progress)
-            }
-            let model =
-                if let (name, hub) = source {
-                    try await store.pull(name, from: hub, progress: progress)
-                } else {
-                    try await store.pull(reference, from: registry, progress: progress)
-                }
-            if moved.current != nil { return "Model pulled successfully" }
-            return model.id == before
-                ? "Using cached model: \(ByteCount(model.size).decimal)"
-                : "Model pulled successfully; all of its files were here already"
-        }
+        let stream = ProgressStream(
+            mode: .pull, transfer: try transfers.pull(from, token: body["bearer-token"]?.string))
         return try await stream.respond(to: request, use: activity.begin(), context: context)
     }
 
     private func push(_ name: String, _ request: Request, _ context: Context) async throws -> Response {
-        let reference = try ModelReference(parsing: name)
-        guard !HubReference.isHub(name) else {
-            throw Failure(
-                .unsupported, "Hugging Face's hub takes files by git, not models by push",
-                advice: "Give the model a registry's name with docker model tag, and push that")
-        }
-        _ = try store.model(named: name, partial: false)
-        let stream = ProgressStream(mode: .push) { report in
-            try await store.push(reference, to: registry, progress: report)
-            return "Model pushed successfully"
-        }
+        let stream = ProgressStream(mode: .push, transfer: try transfers.push(name))
         return try await stream.respond(to: request, use: activity.begin(), context: context)
     }
 
