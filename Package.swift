@@ -81,6 +81,7 @@ let package = Package(
     targets: [
         // Bytes and values. No Foundation, so that a small stdio server stays small.
         .target(name: "CPlatform"),
+        .systemLibrary(name: "CZlib"),
         library("Core", ["CPlatform", nioCore, nioPosix, system]),
         library("Terminal", ["Core", "CPlatform", system]),
 
@@ -88,7 +89,11 @@ let package = Package(
         library("DockerEngine", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
         library(
             "OCI",
-            ["Core", asyncAlgorithms, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess, system]),
+            [
+                "Core", "CZlib", asyncAlgorithms, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL,
+                subprocess,
+                system,
+            ]),
 
         // Model Runner.
         library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
@@ -153,8 +158,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore,
-                nioHTTP1, nioPosix,
+                "Core", "CZlib", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging,
+                nioCore, nioHTTP1, nioPosix,
                 serviceLifecycle, subprocess, system,
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),

@@ -9,6 +9,7 @@ extension ParserCheck {
         case .gguf: [Self.ggufSeed]
         case .safetensors: [Self.safetensorsSeed]
         case .tar: [Self.tarSeed]
+        case .gzip: [Self.gzipSeed]
         default: texts.map { Array($0.utf8) }
         }
     }
@@ -107,7 +108,7 @@ extension ParserCheck {
 
                 """,
             ]
-        case .gguf, .safetensors, .tar: []
+        case .gguf, .safetensors, .tar, .gzip: []
         }
     }
 
@@ -172,4 +173,10 @@ extension ParserCheck {
         bytes.writeImmutableBuffer(Tar.end)
         return Array(bytes.readableBytesView)
     }
+
+    /// `hello ` twenty times.
+    private static let gzipSeed: [UInt8] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 255, 203, 72, 205, 201, 201, 87, 200, 160, 59, 9, 0, 47, 250, 248, 72, 120, 0, 0,
+        0,
+    ]
 }

@@ -51,6 +51,7 @@ struct ModelRoutes: Sendable {
             case "load" where parts.count == 1: return try await archives.load(request, context)
             case "push" where parts.count > 1: return try await push(name, request, context)
             case "tag" where parts.count > 1: return try tag(name, request)
+            case "repackage" where parts.count > 1: return try await repackage(name, request)
             case let action: throw Failure(.notFound, "unknown action \"\(action)\"")
             }
         }
@@ -116,11 +117,14 @@ struct ModelRoutes: Sendable {
         ])
     }
 
-    private func pull(_ request: Request, _ context: Context) async throws -> Response {
-        let body: JSON
-        do { body = try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest)) } catch is Failure {
+    private func body(of request: Request) async throws -> JSON {
+        do { return try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest)) } catch is Failure {
             throw Failure(.invalidArgument, "invalid request body")
         }
+    }
+
+    private func pull(_ request: Request, _ context: Context) async throws -> Response {
+        let body = try await body(of: request)
         guard let from = body["from"]?.string, !from.isEmpty else {
             throw Failure(.invalidArgument, "invalid request body: from, the model's name, is missing or empty")
         }
@@ -132,6 +136,25 @@ struct ModelRoutes: Sendable {
     private func push(_ name: String, _ request: Request, _ context: Context) async throws -> Response {
         let stream = ProgressStream(mode: .push, transfer: try transfers.push(name))
         return try await stream.respond(to: request, use: activity.begin(), context: context)
+    }
+
+    /// A stored model once more, with another context size, under another name.
+    private func repackage(_ name: String, _ request: Request) async throws -> Response {
+        let body = try await body(of: request)
+        guard let target = body["target"]?.string, !target.isEmpty else {
+            throw Failure(.invalidArgument, "target is required")
+        }
+        var recipe = PackageRecipe(.model(name))
+        if let size = body["context_size"], size != .null {
+            guard let size = size.int else {
+                throw Failure(.invalidArgument, "context_size is not a whole number of tokens")
+            }
+            recipe.contextSize = size
+        }
+        _ = try await store.package(recipe, as: try ModelReference(parsing: target))
+        let message = "Model \"\(name)\" repackaged successfully as \"\(target)\""
+        return .json(
+            ["message": .string(message), "source": .string(name), "target": .string(target)], status: .created)
     }
 
     private func tag(_ name: String, _ request: Request) throws -> Response {

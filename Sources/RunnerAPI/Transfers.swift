@@ -18,7 +18,9 @@ struct Transfers: Sendable {
     func pull(_ name: String, token: String?) throws -> Work {
         let reference = try ModelReference(parsing: name)
         let source = HubReference.isHub(name) ? (try HubReference(parsing: name), try hub(token)) : nil
+        let stored = try source.map { try ModelReference(parsing: $0.0.description) } ?? reference
         return { [store, registry] report in
+            let before = try? store.model(named: stored.canonical, partial: false).id
             let moved = Promise<Void>()
             let progress = { @Sendable (progress: PullProgress) in
                 moved.fulfil(.success(()))
@@ -30,8 +32,10 @@ struct Transfers: Sendable {
                 } else {
                     try await store.pull(reference, from: registry, progress: progress)
                 }
-            return moved.current != nil
-                ? "Model pulled successfully" : "Using cached model: \(ByteCount(model.size).decimal)"
+            if moved.current != nil { return "Model pulled successfully" }
+            return model.id == before
+                ? "Using cached model: \(ByteCount(model.size).decimal)"
+                : "Model pulled successfully; all of its files were here already"
         }
     }
 

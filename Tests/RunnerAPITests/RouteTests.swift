@@ -146,12 +146,45 @@ import Testing
                         == "{&#34;type&#34;:&#34;success&#34;,&#34;message&#34;:&#34;Using cached model: 1.22MB&#34;}\n"
                 )
 
+                // Another name for what is here already is no download, and no model that was known before.
+                _ = try await bench.send(bench.request(.POST, "/models/\(name):v1/tag?repo=\(name)&tag=v2"))
+                _ = try await bench.post("/models/\(name):v2/push", "")
+                _ = try await bench.send(bench.request(.DELETE, "/models/\(name):v2"))
+                let other = try await bench.post(
+                    "/models/create", #"{"from":"\#(name):v2"}"#, headers: [("accept", "application/json")])
+                #expect(
+                    try lines(other) == [
+                        [
+                            "type": "success",
+                            "message": "Model pulled successfully; all of its files were here already",
+                        ]
+                    ])
+
                 #expect(try await bench.post("/models/create", #"{"from":"\#(address)/no/such"}"#).status == 404)
                 #expect(try await bench.post("/models/create", #"{"from":"a b"}"#).status == 400)
                 #expect(try await bench.post("/models/create", "x").status == 400)
                 #expect(try await bench.post("/models/pebble/explode", "").text == "unknown action \"explode\"\n")
                 #expect(try await bench.post("/models/nothing/push", "").status == 404)
                 #expect(try await bench.send(bench.request(.DELETE, "/models/nothing")).status == 404)
+            }
+        }
+    }
+
+    @Test func aModelIsRepackaged() async throws {
+        try await Bench.run { bench in
+            let answer = try await bench.post(
+                "/models/pebble/repackage", #"{"target":"mine:small","context_size":64}"#)
+            #expect(answer.status == 201)
+            #expect(try answer.json["source"] == "pebble" && answer.json["target"] == "mine:small")
+            let model = try await bench.send(bench.request(.GET, "/models/mine:small")).json
+            #expect(model["config"]?["context_size"] == 64)
+            #expect(try await bench.post("/models/pebble/repackage", "{}").text == "target is required\n")
+            for (name, body, status) in [
+                ("pebble", #"{"target":""}"#, 400), ("pebble", "x", 400),
+                ("pebble", #"{"target":"y","context_size":0}"#, 400),
+                ("pebble", #"{"target":"y","context_size":"1"}"#, 400), ("none", #"{"target":"y"}"#, 404),
+            ] {
+                #expect(try await bench.post("/models/\(name)/repackage", body).status == status, "\(body)")
             }
         }
     }

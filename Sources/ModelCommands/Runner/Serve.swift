@@ -66,6 +66,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
             onListening: { address in
                 context.console.err.print("listening on \(Self.describe(address))")
                 if case .unix(let path) = address { Self.writeProcessID(beside: path) }
+                POSIX.releaseProgramPages()
             })
         if stopWhenIdle {
             configuration.idleExit = Self.idleLimit
