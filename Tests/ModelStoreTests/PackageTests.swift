@@ -105,8 +105,10 @@ import Testing
                 #expect((config.format, config.quantization, config.parameters) == ("safetensors", "BF16", "3.00K"))
                 #expect((config.architecture, config.contextSize, config.size) == ("qwen2", 32768, "5.86KiB"))
                 #expect(config.safetensors == ["format": "pt", "tensor_count": "2"])
-                let failure = #expect(throws: Failure.self) { try store.bundle(for: model) }
-                #expect(failure?.code == .unsupported && failure?.message.contains("it is safetensors") == true)
+                // Engines for this format take the folder.
+                let bundle = try store.bundle(for: model)
+                #expect(Files.exists(bundle.weights.appending("model-00002-of-00002.safetensors")))
+                #expect(Files.exists(bundle.weights.appending("sub/tokenizer.json")) && bundle.chatTemplate == nil)
                 #expect(try await pack(store, PackageRecipe(.safetensors(folder)), "again").id == model.id)
 
                 var recipe = PackageRecipe(.safetensors(folder))
