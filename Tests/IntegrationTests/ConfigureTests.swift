@@ -182,9 +182,13 @@ extension Integration {
                 let status = try await place.model("status")
                 #expect(status.lines.contains { $0.hasPrefix("stub ") && $0.contains("Running") }, "\(status.text)")
                 let answer = try await ask(
-                    place, "/engines/stub/v1/chat/completions", #"{"model":"pebble","n":7}"#)
+                    place, "/engines/stub/v1/chat/completions",
+                    #"{"model":"pebble","seed":7,"messages":[{"role":"user","content":"hi"}]}"#)
                 #expect(answer.status == 200, "\(answer.json.text)")
-                #expect(answer.json["word"] == "hello" && answer.json["body"] == ["model": "only-this", "n": 7])
+                #expect(
+                    answer.json["word"] == "hello" && answer.json["body"]?["model"] == "only-this",
+                    "\(answer.json.text)")
+                #expect(answer.json["body"]?["seed"] == 7, "\(answer.json.text)")
                 let words = (answer.json["arguments"]?.array ?? []).compactMap(\.string)
                 #expect(words.first?.hasPrefix("--port=") == true && words.suffix(3) == ["--window", "99", "--loud"])
                 #expect(words.dropFirst().prefix(2).last?.hasSuffix("model.gguf") == true)

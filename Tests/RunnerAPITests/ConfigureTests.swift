@@ -33,7 +33,7 @@ import Testing
             let config = try await shown(bench)
             #expect(config?["Backend"] == "llama.cpp" && config?["Model"] == "docker.io/ai/pebble:latest")
             #expect(config?["Mode"] == "completion" && config?["Config"]?["context-size"] == 512)
-            _ = try await bench.post("/v1/chat/completions", #"{"model":"pebble"}"#)
+            _ = try await bench.send(bench.chat("echo"))
             let arguments = try words(bench)
             #expect(arguments.contains("--ctx-size 1024 --parallel 2"), "\(arguments)")
             #expect(arguments.contains("--reasoning-budget 0") && arguments.hasSuffix("--jinja --temp 0.7"))
@@ -49,7 +49,7 @@ import Testing
                 "/engines/_configure", #"{"model":"pebble","speculative":null,"context-size":null}"#)
             #expect(third.status == 202)
             try await bench.waitForRunners { $0.isEmpty }
-            _ = try await bench.post("/v1/chat/completions", #"{"model":"pebble"}"#)
+            _ = try await bench.send(bench.chat("echo"))
             let later = try words(bench)
             #expect(later.contains("--ctx-size 4096 --parallel 2") && !later.contains("--model-draft"), "\(later)")
         }
@@ -57,10 +57,10 @@ import Testing
 
     @Test func whatIsOnlyAboutTimeDoesNotUnload() async throws {
         try await Bench.run { bench in
-            _ = try await bench.post("/v1/chat/completions", #"{"model":"pebble"}"#)
+            _ = try await bench.send(bench.chat("echo"))
             #expect(
                 try await bench.post("/engines/_configure", #"{"model":"pebble","keep_alive":"1h"}"#).status == 202)
-            _ = try await bench.post("/v1/chat/completions", #"{"model":"pebble"}"#)
+            _ = try await bench.send(bench.chat("echo"))
             #expect(try bench.engine.count("start") == 1)
             #expect(try await bench.get("/engines/ps").json.array?.first?["keep_alive"] == "1h0m0s")
         }
