@@ -110,7 +110,7 @@ let package = Package(
                 "Core", "MCP", asyncAlgorithms, httpTypes, hummingbird, logging, nioCore, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
-        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", nioCore, nioPosix, system]),
+        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", crypto, nioCore, nioPosix, system]),
 
         // What a person types.
         library(

@@ -15,4 +15,6 @@ package enum GatewayEvent: Sendable {
     case log(server: String, line: String)
     case called(server: String, tool: String, took: Duration, isError: Bool)
     case removed(server: String, container: String)
+    /// The configuration has changed: servers that are new, that will be started anew, and that are gone.
+    case reloaded(added: [String], changed: [String], removed: [String])
 }

@@ -156,7 +156,9 @@ import Testing
 }
 
 private struct Silent: Peer.Handler {
-    func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? { throw .methodNotFound(request.method) }
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        throw .methodNotFound(request.method)
+    }
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON { RawJSON([:]) }
     func receive(_ notification: RPC.Notification, from peer: Peer) async {}
 }
@@ -164,7 +166,9 @@ private struct Silent: Peer.Handler {
 private struct Waiting: Peer.Handler {
     let started: Promise<Void>
 
-    func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? { request.method == "quick" ? RawJSON([:]) : nil }
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        request.method == "quick" ? .answer(RawJSON([:])) : .respond
+    }
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
         started.fulfil(.success(()))
         await untilCancelled()

@@ -1,11 +1,9 @@
 internal import Commands
 internal import Core
-internal import DockerEngine
 internal import Gateway
 internal import Logging
 internal import MCPHTTP
 internal import Terminal
-internal import Toolkit
 
 /// A gateway for many clients over HTTP: every session has servers, and so containers, of its own, but for those that
 /// say they are stateless, which all sessions share.
@@ -13,27 +11,15 @@ struct HTTPGateway: Sendable {
     let options: ListenOptions
     let style: StreamableServer.Style
     let port: Int
-    let servers: [Server]
-    let settings: GatewaySettings
-    /// nil where the servers run beside the gateway.
-    let engine: Engine?
+    let gateway: Gateway
     let err: Console.Output
-    /// Shows an event of a gateway that was started at a moment.
-    let show: @Sendable (GatewayEvent, ContinuousClock.Instant) async -> Void
 
     /// Serves until cancelled.
     ///
     /// - Throws: `.conflict` when the port is taken; why the servers cannot start, when not one can.
-    func run(_ paths: Paths) async throws {
-        let start = ContinuousClock.now
-        try await SharedServers.run(
-            servers: servers, settings: settings, engine: engine, onEvent: { await show($0, start) }
-        ) { shared in
-            try await serve(paths, shared)
-        }
-    }
+    func run(_ paths: Paths) async throws { try await serve(paths) }
 
-    private func serve(_ paths: Paths, _ shared: SharedServers) async throws {
+    private func serve(_ paths: Paths) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
         var logger = Logger(label: "docker-mcp")
@@ -50,10 +36,7 @@ struct HTTPGateway: Sendable {
                     listening.fulfil(.success(()))
                 }), logger: logger
         ) { session in
-            let start = ContinuousClock.now
-            try await DownstreamSession.serve(
-                servers: servers, shared: shared, settings: settings, engine: engine, over: session,
-                onEvent: { await show($0, start) })
+            try await gateway.serve(over: session)
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
@@ -62,7 +45,7 @@ struct HTTPGateway: Sendable {
             }
             group.addTask {
                 try await listening.value
-                try await rehearse(shared)
+                try await rehearse()
                 ready.fulfil(.success(()))
                 return false
             }
@@ -71,14 +54,10 @@ struct HTTPGateway: Sendable {
         }
     }
 
-    /// Starts the servers once before any client asks: images are fetched, and what cannot work is known at once.
-    private func rehearse(_ shared: SharedServers) async throws {
-        let start = ContinuousClock.now
-        try await Gateway.run(
-            servers: servers, shared: shared, settings: settings, engine: engine, onEvent: { await show($0, start) }
-        ) {
-            try await $0.waitUntilReady()
-        }
+    /// Starts servers of which nothing is known before any client asks: images are fetched, and what cannot work is known.
+    private func rehearse() async throws {
+        try await gateway.waitUntilListed()
+        await gateway.releaseOwn()
     }
 
     /// Who may come in, and how people are told.

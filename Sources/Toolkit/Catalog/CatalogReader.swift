@@ -74,6 +74,7 @@ struct CatalogReader {
         }
         return Server(
             name: name, title: try text("title"), description: try text("description"), image: image,
+            remote: try RemoteReader(name, entry).remote(),
             command: try words("command"),
             environment: try list("env").map { item in
                 let variable = try field(item, "name", of: "env")
@@ -102,7 +103,7 @@ struct CatalogReader {
     }
 
     /// Without characters that could drive a terminal; lines and tabs are fine.
-    private static func isPlain(_ text: String) -> Bool {
+    static func isPlain(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy {
             $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\r" || $0 == "\t"
         }

@@ -12,10 +12,23 @@ package struct Server: Sendable, Hashable {
         package let environmentName: String
     }
 
+    /// Where a server is that runs somewhere else.
+    package struct Remote: Sendable, Hashable {
+        /// With templates, like all of an entry's values.
+        package let url: String
+        /// `streamable-http`, `sse`, …; nil where the entry does not say.
+        package let transport: String?
+        /// Their values name the entry's secrets: `Bearer ${TOKEN}`.
+        package let headers: [Variable]
+        /// Whether the entry says that users sign in to it.
+        package let wantsSignIn: Bool
+    }
+
     package let name: String
     package let title: String?
     package let description: String?
     package let image: String?
+    package let remote: Remote?
     package let command: [String]
     package let environment: [Variable]
     package let secrets: [Secret]
@@ -29,5 +42,5 @@ package struct Server: Sendable, Hashable {
     /// Whether one container may serve several clients at once, because it remembers nothing of any.
     package let isStateless: Bool
     /// What its tools' names begin with, where the catalog wants that.
-    package let prefix: String?
+    package var prefix: String?
 }

@@ -9,8 +9,13 @@ package struct LaunchValues: Sendable {
     let volumes: [String]
     /// Variables that hold secrets and that the command wants as arguments.
     let exposed: [String]
+    /// The user's values of this server, by its canonical name.
+    let own: JSON.Object
     /// What a person should know; names only, never values.
     package let warnings: [String]
+
+    /// What a server gets for a secret that nobody has given.
+    static let missing = "<UNKNOWN>"
 
     /// - Parameters:
     ///   - values: the user's values of all servers, by canonical name.
@@ -31,7 +36,7 @@ package struct LaunchValues: Sendable {
             if secrets[secret.name] != nil, !secret.name.hasPrefix(server.name + ".") {
                 warnings.append("the server \(server.name) gets the secret \(secret.name)")
             }
-            environment.append((secret.environmentName, secrets[secret.name] ?? "<UNKNOWN>"))
+            environment.append((secret.environmentName, secrets[secret.name] ?? Self.missing))
         }
         var secretNames = Set(server.secrets.map(\.environmentName))
         for variable in server.environment {
@@ -43,12 +48,13 @@ package struct LaunchValues: Sendable {
         command = server.command.flatMap { Self.filled($0, values, environment) }
         // Not from the variables: what is mounted is said by the entry and the user's values alone.
         volumes = server.volumes.flatMap { Self.filled($0, values, []) }
+        own = values
         self.environment = environment
         self.warnings = warnings
     }
 
     /// A text with a template is filled from the values, another one from the variables so far.
-    private static func filled(
+    static func filled(
         _ text: String, _ values: JSON.Object, _ environment: [(name: String, value: String)]
     ) -> [String] {
         let template = Template(text)
