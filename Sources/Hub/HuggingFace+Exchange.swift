@@ -53,10 +53,11 @@ extension HuggingFace {
     /// The token goes to the hub alone: storage elsewhere does not see it, and neither does whoever storage sends us to.
     func get(_ first: WebAddress, headers: [(String, String)] = []) async throws -> HTTPClientResponse {
         var address = first
+        var checked: [IPAddress]?
         var isHome = true
         for _ in 0...Self.maximumRedirects {
             isHome = isHome && address.isSameOrigin(as: base)
-            let response = try await send(address, isHome ? token : nil, headers)
+            let response = try await send(address, at: checked, isHome ? token : nil, headers)
             guard [301, 302, 303, 307, 308].contains(response.status.code) else { return response }
             _ = try? await collect(response, Self.maximumErrorBody)
             guard let next = response.headers.first(name: "Location").flatMap({ address.resolving($0) }) else {
@@ -65,13 +66,14 @@ extension HuggingFace {
             guard next.isSecure || !base.isSecure else {
                 throw Failure(.forbidden, "\(address.authority) redirects from https to plain http")
             }
+            checked = try await addresses.check(next, namedBy: base, isProxied: connections.isProxied(next))
             address = next
         }
         throw Failure(.unavailable, "\(base.authority) redirects more than \(Self.maximumRedirects) times")
     }
 
     private func send(
-        _ address: WebAddress, _ token: String?, _ headers: [(String, String)]
+        _ address: WebAddress, at checked: [IPAddress]?, _ token: String?, _ headers: [(String, String)]
     ) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: address.description)
         request.headers.add(name: "User-Agent", value: userAgent)
@@ -79,12 +81,13 @@ extension HuggingFace {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         do {
             let deadline = NIODeadline.now() + .seconds(60)
-            do { return try await connections.execute(request, to: address, deadline: deadline) } catch let error
+            do { return try await connections.execute(request, to: address, at: checked, deadline: deadline) } catch let
+                error
                 as HTTPClientError
                 where error == .remoteConnectionClosed
             {
                 // An idle connection may be closed in the moment it is taken for this.
-                return try await connections.execute(request, to: address, deadline: deadline)
+                return try await connections.execute(request, to: address, at: checked, deadline: deadline)
             }
         } catch {
             throw Self.unreachable(error, "cannot reach \(address.authority)")

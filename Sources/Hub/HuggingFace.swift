@@ -9,6 +9,7 @@ package struct HuggingFace: Sendable {
     let userAgent: String
     let token: String?
     let smallAnswerLimit: Duration
+    let addresses = AddressGuard()
     /// Waits between attempts at a file.
     let pause: @Sendable (Duration) async throws -> Void
 

@@ -10,11 +10,25 @@ package protocol Backend: Sendable {
     /// - Throws: `.failedPrecondition` with the command that installs it.
     func executable() throws -> FilePath
 
-    /// What would be run to serve this load on this socket.
-    func command(for load: Load, socket: FilePath) throws -> ChildProcess.Spec
+    /// Whether it listens on a socket or needs a port.
+    var listening: BackendListening { get }
+
+    /// The options that somebody may configure for a model.
+    var runtimeFlags: RuntimeFlags { get }
+
+    /// What would be run to serve this load at this address.
+    ///
+    /// - Parameter context: tokens, where the runner has chosen them; nil leaves it to the engine.
+    func command(for load: Load, context: Int?, at address: EngineAddress) throws -> ChildProcess.Spec
 
     /// Whether it is there and works, for `status`.
     func status() async -> BackendStatus
+}
+
+/// What kind of address a backend can serve at.
+package enum BackendListening: Sendable, Hashable {
+    case unixSocket
+    case loopbackPort
 }
 
 /// The state of a backend, in the words of the status route.

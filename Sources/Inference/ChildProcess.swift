@@ -15,16 +15,20 @@ package struct ChildProcess: Sendable {
         package var arguments: [String]
         package var environment: [String: String]
         /// Where it will answer HTTP.
-        package var socket: FilePath
+        package var address: EngineAddress
+        /// The path that answers 200 once the model is loaded.
+        package var readiness: String
 
         package init(
-            name: String, program: FilePath, arguments: [String], environment: [String: String], socket: FilePath
+            name: String, program: FilePath, arguments: [String], environment: [String: String], address: EngineAddress,
+            readiness: String = "/health"
         ) {
             self.name = name
             self.program = program
             self.arguments = arguments
             self.environment = environment
-            self.socket = socket
+            self.address = address
+            self.readiness = readiness
         }
     }
 
@@ -67,11 +71,13 @@ package struct ChildProcess: Sendable {
         let ready = Promise<Void>()
         do {
             // A file left by a killed engine would make the next one fail to bind.
-            try Files.remove(spec.socket)
+            try removeSocket()
             let exit = try await withThrowingTaskGroup(of: ChildExit?.self) { group in
                 group.addTask { try await execute(output) }
                 group.addTask {
-                    try await Readiness(client: client, socket: spec.socket, timeout: policy.loadTimeout).wait()
+                    try await Readiness(
+                        client: client, address: spec.address, path: spec.readiness, timeout: policy.loadTimeout
+                    ).wait()
                     ready.fulfil(.success(()))
                     onReady()
                     return nil
@@ -82,14 +88,18 @@ package struct ChildProcess: Sendable {
                 }
                 throw CancellationError()
             }
-            try? Files.remove(spec.socket)
+            try? removeSocket()
             if Task.isCancelled { return nil }
             return ExitReport(name: spec.name, exit: exit, wasReady: ready.current != nil, tail: output.tail).failure
         } catch {
-            try? Files.remove(spec.socket)
+            try? removeSocket()
             if Task.isCancelled { return nil }
             return Failure.wrapping(error, "cannot run \(spec.name)")
         }
+    }
+
+    private func removeSocket() throws {
+        if case .unix(let path) = spec.address { try Files.remove(path) }
     }
 
     private func execute(_ output: ChildOutput) async throws -> ChildExit {

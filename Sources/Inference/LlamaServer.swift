@@ -41,66 +41,16 @@ package struct LlamaServer: Backend {
         return candidates.first(where: Self.isProgram)
     }
 
-    package func command(for load: Load, socket: FilePath) throws -> ChildProcess.Spec {
-        ChildProcess.Spec(
+    package var listening: BackendListening { .unixSocket }
+    package var runtimeFlags: RuntimeFlags { .llama }
+
+    package func command(for load: Load, context: Int?, at address: EngineAddress) throws -> ChildProcess.Spec {
+        guard case .unix(let socket) = address else { throw Failure(.invalidArgument, "\(name) listens on a socket") }
+        return ChildProcess.Spec(
             name: name, program: try executable(),
-            arguments: try Self.arguments(for: load, socket: socket, base: paths.setting("LLAMA_ARGS")),
-            environment: processEnvironment, socket: socket)
-    }
-
-    /// - Parameter base: what replaces the usual first arguments, as one line with quotes.
-    static func arguments(for load: Load, socket: FilePath, base: String?) throws -> [String] {
-        var arguments = try base.map(customBase) ?? ["-ngl", "999", "--metrics"]
-        // The alias is what answers call the model; without it they would show a path on this machine.
-        arguments += ["--model", load.weights.string, "--alias", load.modelName, "--host", socket.string]
-        switch load.key.mode {
-        case .completion:
-            if let template = load.chatTemplate { arguments += ["--chat-template-file", template.string] }
-            arguments += sampling(load.parameters)
-        case .embedding: arguments += ["--embeddings"]
-        case .reranking: arguments += ["--embeddings", "--reranking"]
-        }
-        if let size = load.contextSize, size > 0 || size == -1 {
-            // llama-server's word for the model's own maximum is 0.
-            arguments += ["--ctx-size", String(max(size, 0))]
-        }
-        if let projector = load.multimodalProjector { arguments += ["--mmproj", projector.string] }
-        for adapter in load.adapters { arguments += ["--lora", adapter.string] }
-        return arguments + ["--jinja"]
-    }
-
-    /// What a model may decide about its answers, in this order. All are numbers, and nothing else is ever passed on.
-    private static let samplingOptions = [
-        ("temperature", "--temp"), ("top_k", "--top-k"), ("top_p", "--top-p"), ("min_p", "--min-p"),
-        ("typical_p", "--typical"), ("repeat_last_n", "--repeat-last-n"), ("repeat_penalty", "--repeat-penalty"),
-        ("presence_penalty", "--presence-penalty"), ("frequency_penalty", "--frequency-penalty"), ("seed", "--seed"),
-        ("num_predict", "--predict"),
-    ]
-
-    private static func sampling(_ parameters: [String: String]) -> [String] {
-        samplingOptions.flatMap { name, option -> [String] in
-            guard let text = parameters[name], let number = Double(text), number.isFinite else { return [] }
-            // A seed of -1 stands for another one each time, which is the engine's own way.
-            return name == "seed" && number < 0 ? [] : [option, text]
-        }
-    }
-
-    /// Options that decide what is loaded and where it listens belong to the runner.
-    private static let reserved: Set<String> = [
-        "-m", "--model", "--host", "--port", "--embedding", "--embeddings", "--mmproj", "-mm",
-    ]
-
-    private static func customBase(_ line: String) throws -> [String] {
-        let words = try ShellWords.split(line)
-        for word in words {
-            let option = word.split(separator: "=", maxSplits: 1).first.map(String.init) ?? word
-            if reserved.contains(option) {
-                throw Failure(
-                    .invalidArgument, "LLAMA_ARGS may not contain \(option)",
-                    advice: "The runner sets it itself for every model.")
-            }
-        }
-        return words
+            arguments: try Self.arguments(
+                for: load, context: context, socket: socket, base: paths.setting("LLAMA_ARGS")),
+            environment: processEnvironment, address: address)
     }
 
     /// Everything is passed on (devices are chosen by variables), but not what is meant for this process alone.

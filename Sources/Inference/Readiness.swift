@@ -6,23 +6,24 @@ internal import SystemPackage
 
 /// Finds out within milliseconds that an engine has loaded its model.
 ///
-/// The socket file is looked for first, which costs a system call; only then is `/health` asked.
+/// A socket's file is looked for first, which costs a system call; only then is the engine asked.
 struct Readiness {
     let client: HTTPClient
-    let socket: FilePath
+    let address: EngineAddress
+    let path: String
     let timeout: Duration
 
     private static let firstPause = Duration.milliseconds(2)
     private static let longestPause = Duration.milliseconds(25)
 
-    /// Returns when `/health` answers 200.
+    /// Returns when the path answers 200.
     ///
     /// - Throws: `.timedOut`; `CancellationError`.
     func wait() async throws {
         let start = ContinuousClock.now
         var pause = Self.firstPause
         while ContinuousClock.now - start < timeout {
-            if Files.exists(socket) {
+            if mayListen {
                 if await isHealthy() { return }
                 try await Task.sleep(for: pause)
                 // A small model is ready at once and noticed at once; a large one is not bothered.
@@ -36,9 +37,16 @@ struct Readiness {
             advice: "See the log; a smaller model or a smaller context loads faster.")
     }
 
+    private var mayListen: Bool {
+        switch address {
+        case .unix(let socket): Files.exists(socket)
+        case .loopback: true
+        }
+    }
+
     private func isHealthy() async -> Bool {
-        var request = HTTPClientRequest(url: UnixURL.text(socket: socket, path: "/health"))
-        request.headers.add(name: "host", value: "localhost")
+        var request = HTTPClientRequest(url: address.url(path))
+        request.headers.add(name: "host", value: address.host)
         guard let response = try? await client.execute(request, timeout: .seconds(5)) else { return false }
         _ = try? await response.body.collect(upTo: 64 << 10)
         return response.status == .ok

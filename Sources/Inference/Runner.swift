@@ -1,16 +1,16 @@
 package import SystemPackage
 
-/// One live engine with its model loaded, reached over its unix socket.
+/// One live engine with its model loaded, reached over its address.
 package struct Runner: Sendable, Hashable {
     /// Unique within the process, so that a late release never hits a successor in the same slot.
     package typealias ID = UInt64
 
     package let id: ID
     package let load: Load
-    package let socket: FilePath
+    package let address: EngineAddress
 
     /// The address of a path on this runner, for AsyncHTTPClient.
-    package func url(_ path: String) -> String { UnixURL.text(socket: socket, path: path) }
+    package func url(_ path: String) -> String { address.url(path) }
 }
 
 /// A runner as the `ps` route shows it.
@@ -23,7 +23,7 @@ package struct RunnerStatus: Sendable, Hashable {
     package let lastUsed: Int64
     package let inUse: Bool
     package let loading: Bool
-    package let keepAlive: Duration
+    package let keepAlive: KeepAlive
 }
 
 /// `http+unix` addresses: the socket's path is the host, percent-encoded.

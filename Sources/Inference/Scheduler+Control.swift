@@ -6,7 +6,7 @@ extension Scheduler {
     package func running() -> [RunnerStatus] {
         let now = moment
         let wall = Timestamp.now.seconds
-        let timeout = configuration.idleTimeout
+        let timeout = KeepAlive.after(configuration.idleTimeout)
         return shared.withLock { $0.state.slots }.compactMap { slot in
             switch slot {
             case .free, .stopping: nil
@@ -41,7 +41,7 @@ extension Scheduler {
 }
 
 extension RunnerStatus {
-    fileprivate init(_ load: Load, lastUsed: Int64, inUse: Bool, loading: Bool, keepAlive: Duration) {
+    fileprivate init(_ load: Load, lastUsed: Int64, inUse: Bool, loading: Bool, keepAlive: KeepAlive) {
         self.init(
             backend: load.key.backend, modelID: load.key.modelID, modelName: load.modelName, mode: load.key.mode,
             lastUsed: lastUsed, inUse: inUse, loading: loading, keepAlive: keepAlive)

@@ -156,7 +156,7 @@ package final class Scheduler: Sendable {
     private func effect(of action: SchedulerState.Action, _ shared: inout Shared) -> (@Sendable () -> Void)? {
         switch action {
         case .grant(let ticket, let id, let load):
-            let runner = Runner(id: id, load: load, socket: socket(id))
+            let runner = Runner(id: id, load: load, address: .unix(socket(id)))
             guard let promise = shared.waiting.removeValue(forKey: ticket) else { return { self.release(id) } }
             return { promise.fulfil(.success(runner)) }
         case .refuse(let ticket, let failure):
@@ -179,7 +179,8 @@ package final class Scheduler: Sendable {
         var failure: Failure?
         do {
             guard let backend = backends[start.load.key.backend] else { throw Failure(.notFound, "backend not found") }
-            let spec = try backend.command(for: start.load, socket: socket(start.id))
+            let spec = try backend.command(
+                for: start.load, context: start.load.plannedContext, at: .unix(socket(start.id)))
             let logger = logger
             var engineLogger = logger
             // What a log is filtered by.

@@ -114,8 +114,12 @@ extension ModelConfig {
     }
 
     /// Tokens the model is made for: the packager's choice, else what the GGUF file says; nil where neither does.
-    package var contextLength: Int? {
-        contextSize ?? gguf["\(gguf["general.architecture"] ?? architecture).context_length"].flatMap { Int($0) }
+    package var contextLength: Int? { contextSize ?? trainedContext }
+
+    /// Tokens the GGUF file says it was made for.
+    package var trainedContext: Int? {
+        gguf["\(gguf["general.architecture"] ?? architecture).context_length"]
+            .flatMap { Int($0) }.flatMap { $0 > 0 && $0 <= Int(Int32.max) ? $0 : nil }
     }
 
     /// Fills in what a configuration leaves to the layers.

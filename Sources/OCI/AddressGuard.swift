@@ -1,52 +1,60 @@
-internal import Core
+package import Core
 internal import NIOPosix
 
 /// Keeps a registry from sending us where only we can go: to a service on this machine, in its network, or to a
 /// cloud's metadata service.
-struct AddressGuard: Sendable {
+package struct AddressGuard: Sendable {
     /// What a host name stands for.
-    var resolve: @Sendable (String) async throws -> [IPAddress] = { host in
-        try await NIOThreadPool.singleton.runIfActive { POSIX.addresses(ofHost: host) }
+    package var resolve: @Sendable (String) async throws -> [IPAddress]
+
+    private let history = HostHistory()
+
+    package init(
+        resolve: @escaping @Sendable (String) async throws -> [IPAddress] = { host in
+            try await NIOThreadPool.singleton.runIfActive { POSIX.addresses(ofHost: host) }
+        }
+    ) {
+        self.resolve = resolve
     }
 
     /// - Parameters:
     ///   - registry: who names the address.
     ///   - isProxied: whether a proxy looks the name up; then only literal addresses can be judged.
-    /// - Throws: `.forbidden` for an address nearer than the registry's own. The registry's own host is always allowed.
-    func check(_ address: WebAddress, namedBy registry: WebAddress, isProxied: Bool) async throws {
-        guard address.host != registry.host else { return }
-        let targets = try await addresses(of: address, isProxied: isProxied).map(\.reach)
-        guard let nearest = targets.max(by: { Self.rank($0) < Self.rank($1) }), nearest != .everywhere else { return }
-        // A registry with any public address is public.
-        let own = try await addresses(of: registry, isProxied: isProxied).map(\.reach)
-        let place = own.min { Self.rank($0) < Self.rank($1) } ?? .everywhere
-        guard nearest != .link, Self.rank(nearest) <= Self.rank(place) else {
+    /// - Returns: what to dial instead of the name, so that it is what was judged; nil where the address is the
+    ///   registry's own or the name is for a proxy.
+    /// - Throws: `.forbidden` for an address nearer than the registry's own; `.unavailable` for a name nobody knows.
+    package func check(
+        _ address: WebAddress, namedBy registry: WebAddress, isProxied: Bool
+    ) async throws -> [IPAddress]? {
+        guard !address.isSameOrigin(as: registry) else { return nil }
+        let isLiteral = IPAddress(address.host) != nil
+        if isProxied, !isLiteral { return nil }
+        let targets = try await addresses(of: address)
+        guard let nearest = targets.map(\.reach).max() else {
             throw Failure(
-                .forbidden, "\(registry.authority) sends clients to \(address.authority), \(Self.description(nearest))",
+                .unavailable, "\(registry.authority) sends clients to \(address.authority), a host that is not known")
+        }
+        if nearest == .everywhere { return targets }
+        let place = isProxied && IPAddress(registry.host) == nil ? .everywhere : try await place(of: registry)
+        guard nearest != .link, nearest <= place else {
+            throw Failure(
+                .forbidden, "\(registry.authority) sends clients to \(address.authority), \(nearest.description)",
                 advice: "Registries may send clients to public addresses, or to their own network")
         }
+        return targets
     }
 
-    private func addresses(of address: WebAddress, isProxied: Bool) async throws -> [IPAddress] {
+    /// How near a registry is. One with any public address is public, and stays so: whoever answers for its name cannot
+    /// move it next to us for the moment in which we look.
+    private func place(of registry: WebAddress) async throws -> IPAddress.Reach {
+        if history.isPublic(registry.host) { return .everywhere }
+        let place = try await addresses(of: registry).map(\.reach).min() ?? .everywhere
+        if place == .everywhere { history.notePublic(registry.host) }
+        return place
+    }
+
+    private func addresses(of address: WebAddress) async throws -> [IPAddress] {
         if let literal = IPAddress(address.host) { return [literal] }
-        return isProxied ? [] : try await resolve(address.bareHost)
-    }
-
-    private static func rank(_ reach: IPAddress.Reach) -> Int {
-        switch reach {
-        case .everywhere: 0
-        case .network: 1
-        case .machine: 2
-        case .link: 3
-        }
-    }
-
-    private static func description(_ reach: IPAddress.Reach) -> String {
-        switch reach {
-        case .everywhere: "a public address"
-        case .network: "an address in a private network"
-        case .machine: "an address on this machine"
-        case .link: "an address that is never asked on behalf of others"
-        }
+        return try await resolve(address.bareHost)
     }
 }

@@ -17,6 +17,8 @@ package struct Connections: Sendable {
     private let clients: [Way: HTTPClient]
     /// The one that all uploads are sent on; nil where their client is somebody else's.
     private let uploadLoop: (any EventLoop)?
+    /// nil where the client is somebody else's.
+    private let pinned: PinnedClients?
     let trust: TrustedAuthorities
 
     /// One way out only.
@@ -25,6 +27,7 @@ package struct Connections: Sendable {
         settings = nil
         clients = [:]
         uploadLoop = nil
+        pinned = nil
         trust = TrustedAuthorities(environment: environment)
     }
 
@@ -43,6 +46,7 @@ package struct Connections: Sendable {
                 eventLoopGroupProvider: .shared(loop), configuration: configuration)
         }
         self.clients = clients
+        pinned = PinnedClients(configuration: Registry.clientConfiguration)
         direct = clients[Way(proxy: nil, isUpload: false)] ?? .shared
     }
 
@@ -52,11 +56,12 @@ package struct Connections: Sendable {
         let result: Result<R, any Error>
         do { result = .success(try await body(connections)) } catch { result = .failure(error) }
         for client in connections.clients.values { try? await client.shutdown() }
+        await connections.pinned?.shutdown()
         return try result.get()
     }
 
     /// Whether a name in an address is looked up by a proxy and not here.
-    func isProxied(_ address: WebAddress) -> Bool { settings?.proxy(for: address) != nil }
+    package func isProxied(_ address: WebAddress) -> Bool { settings?.proxy(for: address) != nil }
 
     /// For messages: ` through the proxy HOST:PORT`, or nothing.
     func detour(to address: WebAddress) -> String {
@@ -64,11 +69,16 @@ package struct Connections: Sendable {
     }
 
     /// Sends a request by the way that leads to its address.
+    ///
+    /// - Parameter checked: what to connect to, whatever the host's name stands for by now; see `AddressGuard`.
     package func execute(
-        _ request: HTTPClientRequest, to address: WebAddress, deadline: NIODeadline
+        _ request: HTTPClientRequest, to address: WebAddress, at checked: [IPAddress]? = nil, deadline: NIODeadline
     ) async throws -> HTTPClientResponse {
         var request = request
         if address.isSecure { request.tlsConfiguration = try trust.configuration(for: address.authority) }
+        if let checked, let pinned, IPAddress(address.host) == nil, !isProxied(address) {
+            return try await pinned.execute(request, host: address.host, at: checked, deadline: deadline)
+        }
         let isUpload = request.method == .PUT || request.method == .PATCH
         let client = clients[Way(proxy: settings?.proxy(for: address), isUpload: isUpload)] ?? direct
         return try await client.execute(request, deadline: deadline)

@@ -5,6 +5,7 @@ internal import Synchronization
 final class HostHistory: Sendable {
     private struct State {
         var answered = Set<String>()
+        var published = Set<String>()
         var rests: [String: ContinuousClock.Instant] = [:]
     }
 
@@ -19,6 +20,16 @@ final class HostHistory: Sendable {
         state.withLock { state in
             if state.answered.count >= Self.maximumEntries { state.answered.removeAll() }
             state.answered.insert(authority)
+        }
+    }
+
+    /// Whether a host had a public address before.
+    func isPublic(_ host: String) -> Bool { state.withLock { $0.published.contains(host) } }
+
+    func notePublic(_ host: String) {
+        state.withLock { state in
+            if state.published.count >= Self.maximumEntries { state.published.removeAll() }
+            state.published.insert(host)
         }
     }
 

@@ -7,6 +7,8 @@ internal import NIOHTTP1
 struct Exchange: Sendable {
     var method: HTTPMethod
     var address: WebAddress
+    /// What to connect to, where somebody else named the address.
+    var checked: [IPAddress]?
     var headers: [String: String]
     /// Made anew for every attempt, because a stream can be read once only.
     var body: (@Sendable () -> HTTPClientRequest.Body)?
@@ -139,7 +141,8 @@ extension Registry {
             guard next.isSecure || !endpoint.base.isSecure else {
                 throw Failure(.forbidden, "\(exchange.address.authority) redirects from https to plain http")
             }
-            try await addresses.check(next, namedBy: endpoint.base, isProxied: connections.isProxied(next))
+            exchange.checked = try await addresses.check(
+                next, namedBy: endpoint.base, isProxied: connections.isProxied(next))
             exchange.address = next
         }
         throw Failure(.unavailable, "\(endpoint.name) redirects more than \(Self.maximumRedirects) times")
@@ -157,7 +160,8 @@ extension Registry {
         request.body = exchange.body?()
         let deadline = exchange.timeout.map { NIODeadline.now() + $0 } ?? .distantFuture
         func execute() async throws -> HTTPClientResponse {
-            try await connections.execute(request, to: exchange.address, deadline: deadline)
+            try await connections.execute(
+                request, to: exchange.address, at: exchange.checked, deadline: deadline)
         }
         let response: HTTPClientResponse
         do {

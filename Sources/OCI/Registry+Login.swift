@@ -63,10 +63,11 @@ extension Registry {
     private func token(
         for challenge: BearerChallenge, at endpoint: Endpoint, access: Access, with credential: Credential?
     ) async throws -> (String, lifetime: Int) {
-        let realm = try await realm(of: challenge, at: endpoint)
+        let (realm, checked) = try await realm(of: challenge, at: endpoint)
         // Our own scope, not the challenge's: a registry must not make us ask for more than we need.
         let scopes = access.scopes(of: endpoint.repository)
         var exchange = Exchange(.GET, realm, timeout: .seconds(30))
+        exchange.checked = checked
         var authorization: String?
         if case .identityToken(let secret) = credential {
             var form = [("grant_type", "refresh_token"), ("client_id", userAgent), ("refresh_token", secret)]
@@ -102,15 +103,18 @@ extension Registry {
 
     /// Where a registry sends us for a token, if it may: over HTTPS, or in plain HTTP to the host of a registry that is
     /// itself spoken to in plain HTTP; and nowhere nearer than the registry is.
-    private func realm(of challenge: BearerChallenge, at endpoint: Endpoint) async throws -> WebAddress {
+    private func realm(
+        of challenge: BearerChallenge, at endpoint: Endpoint
+    ) async throws -> (WebAddress, checked: [IPAddress]?) {
         guard let realm = WebAddress(challenge.realm) else {
             throw Failure(.forbidden, "\(endpoint.name) sends clients for tokens to an address that is none")
         }
         guard realm.isSecure || !endpoint.base.isSecure && realm.host == endpoint.base.host else {
             throw Failure(.forbidden, "\(endpoint.name) sends clients for tokens to \(realm.authority) over plain http")
         }
-        try await addresses.check(realm, namedBy: endpoint.base, isProxied: connections.isProxied(realm))
-        return realm
+        let checked = try await addresses.check(
+            realm, namedBy: endpoint.base, isProxied: connections.isProxied(realm))
+        return (realm, checked)
     }
 
     /// A second refusal: asking a third time would change nothing.

@@ -41,16 +41,8 @@ struct EngineRoutes: Sendable {
             "backend_name": .string(status.backend), "model_name": .string(status.modelName),
             "mode": .string(status.mode.rawValue), "last_used": .string(Timestamp(seconds: status.lastUsed).rfc3339),
             "in_use": .bool(status.inUse), "loading": .bool(status.loading),
-            "keep_alive": .string(text(of: status.keepAlive)),
+            "keep_alive": .string(status.keepAlive.text),
         ]
-    }
-
-    /// `5m0s`, as Go writes durations.
-    static func text(of duration: Duration) -> String {
-        let seconds = duration.components.seconds
-        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
-        if hours > 0 { return "\(hours)h\(minutes)m\(seconds % 60)s" }
-        return minutes > 0 ? "\(minutes)m\(seconds % 60)s" : "\(seconds)s"
     }
 
     private func body(_ request: Request) async throws -> JSON {

@@ -9,6 +9,7 @@ internal import OCI
 /// The routes that OpenAI's clients use, under each of their prefixes.
 struct OpenAIRoutes: Sendable {
     let store: ModelStore
+    let planner: LoadPlanner
     let relay: Relay
 
     /// Bytes a request may have: pictures come inline.
@@ -42,9 +43,7 @@ struct OpenAIRoutes: Sendable {
 
     @discardableResult
     private func checkBackend(_ context: Context) throws -> String {
-        let name = context.parameters.get("backend") ?? LlamaServer.backendName
-        guard relay.scheduler.backends[name] != nil else { throw Failure(.notFound, "backend not found") }
-        return name
+        try planner.name(of: context.parameters.get("backend"))
     }
 
     private func infer(_ request: Request, path: String, mode: Load.Mode, context: Context) async throws -> Response {
@@ -54,13 +53,7 @@ struct OpenAIRoutes: Sendable {
         }
         let body = try await request.body.collect(upTo: Self.maximumRequest)
         let model = try store.model(named: try Self.modelName(in: body))
-        let bundle = try store.bundle(for: model)
-        let load = Load(
-            backend: backend, modelID: model.id.description,
-            modelName: model.tags.first ?? model.id.description, mode: mode, weights: bundle.weights,
-            chatTemplate: bundle.chatTemplate, multimodalProjector: bundle.multimodalProjector,
-            contextSize: model.config.contextSize, adapters: bundle.adapters,
-            parameters: model.customization.parameters.launch)
+        let load = try planner.load(model, mode: mode, backend: backend)
         if Self.preloadOnly.flatMap({ request.headers[$0] })?.lowercased() == "true" {
             try await relay.preload(load, context: context)
             return Response(status: .ok)

@@ -15,6 +15,8 @@ extension RunnerServer {
         package var version: String
         /// The file that its output goes to, for `/logs`; nil when that is somebody else's to show.
         package var log: FilePath?
+        /// The file that keeps what is configured for models; nil: not longer than the daemon.
+        package var modelConfigurations: FilePath?
         /// Whether SIGTERM and SIGINT end it gracefully.
         package var handlesSignals: Bool
         /// How long requests may go on after that.
@@ -26,7 +28,7 @@ extension RunnerServer {
         package init(
             socket: FilePath? = nil, host: String = "127.0.0.1", port: Int? = nil, idleExit: Duration? = nil,
             allowedOrigins: Set<String> = [], version: String = "0", log: FilePath? = nil,
-            handlesSignals: Bool = false,
+            modelConfigurations: FilePath? = nil, handlesSignals: Bool = false,
             drain: Duration = .seconds(10), scheduler: Scheduler.Configuration = .init(),
             onListening: @escaping @Sendable (Address) async -> Void = { _ in }
         ) {
@@ -37,6 +39,7 @@ extension RunnerServer {
             self.allowedOrigins = allowedOrigins
             self.version = version
             self.log = log
+            self.modelConfigurations = modelConfigurations
             self.handlesSignals = handlesSignals
             self.drain = drain
             self.scheduler = scheduler

@@ -136,8 +136,12 @@ package struct RunnerServer: Service {
             .add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
         LogRoutes(log: configuration.log).add(to: router)
-        OpenAIRoutes(store: store, relay: Relay(scheduler: scheduler, client: client, activity: activity)).add(
-            to: router)
+        let planner = LoadPlanner(
+            store: store, configurations: ConfigurationFile(configuration.modelConfigurations),
+            backends: scheduler.backends)
+        OpenAIRoutes(
+            store: store, planner: planner, relay: Relay(scheduler: scheduler, client: client, activity: activity)
+        ).add(to: router)
         return router
     }
 

@@ -15,10 +15,33 @@ import Testing
             ("169.254.169.254", .link), ("fe80::1", .link), ("febf::1", .link), ("224.0.0.1", .link),
             ("ff02::1", .link),
             ("255.255.255.255", .link), ("fd00:ec2::254", .link), ("100.100.100.200", .link), ("168.63.129.16", .link),
-            ("::ffff:169.254.169.254", .link),
+            ("::ffff:169.254.169.254", .link), ("64:ff9b::169.254.169.254", .link), ("64:ff9b::8.8.8.8", .everywhere),
+            ("64:ff9b:1::8.8.8.8", .network), ("fd20:ce::254", .link), ("192.0.0.192", .link),
+            // Tunnels: 6to4, Teredo, ISATAP, IPv4-compatible.
+            ("2002:7f00:1::", .machine), ("2002:a00:1::1", .network), ("2002:a9fe:a9fe::", .link),
+            ("2002:808:808::", .everywhere),
+            ("2001:0:1:2:3:4:80ff:fffe", .machine), ("2001:0:1:2:3:4:f7f7:f7f7", .everywhere),
+            ("2001:4860::5efe:10.0.0.1", .network), ("2001:4860::200:5efe:127.0.0.1", .machine),
+            ("::127.0.0.1", .machine), ("::169.254.169.254", .link),
+            ("192.0.2.1", .link), ("198.51.100.7", .link), ("203.0.113.9", .link), ("2001:db8::1", .link),
+            ("100::1", .link),
         ] as [(String, IPAddress.Reach)])
     func knowsFromWhereAnAddressIsReached(text: String, reach: IPAddress.Reach) throws {
         #expect(try #require(IPAddress(text)).reach == reach)
+    }
+
+    @Test(
+        arguments: [
+            ("8.8.8.8", "8.8.8.8"), ("[::1]", "::1"), ("2001:4860:0:0:0:0:0:8888", "2001:4860::8888"),
+            ("::ffff:10.0.0.1", "10.0.0.1"),
+        ])
+    func isWrittenAsItIsDialled(text: String, expected: String) throws {
+        #expect("\(try #require(IPAddress(text)))" == expected)
+    }
+
+    @Test func theNearerIsTheGreater() {
+        #expect(IPAddress.Reach.allCases == IPAddress.Reach.allCases.sorted())
+        #expect(IPAddress.Reach.everywhere < .network && .network < .machine && .machine < .link)
     }
 
     @Test(arguments: ["", "x", "localhost", "1.2.3", "1.2.3.4.5", "1.2.3.256", "0x7f.1", "2130706433", "::g", "[1.2"])

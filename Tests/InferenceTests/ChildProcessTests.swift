@@ -15,7 +15,7 @@ import Testing
         let client = Scheduler.engineClient()
         let spec = ChildProcess.Spec(
             name: "engine", program: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin"],
-            socket: Paths.temporary.appending("wharf-\(Files.unique()).sock"))
+            address: .unix(Paths.temporary.appending("wharf-\(Files.unique()).sock")))
         let child = ChildProcess(
             spec, policy: .init(grace: grace, loadTimeout: load), client: client,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -78,7 +78,7 @@ import Testing
     @Test func aMissingProgramIsSaid() async throws {
         let client = Scheduler.engineClient()
         let spec = ChildProcess.Spec(
-            name: "engine", program: "/no/such", arguments: [], environment: [:], socket: "/tmp/x.sock")
+            name: "engine", program: "/no/such", arguments: [], environment: [:], address: .unix("/tmp/x.sock"))
         let child = ChildProcess(
             spec, policy: .init(), client: client, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         #expect(await child.run {}?.message == "cannot run engine")

@@ -11,42 +11,46 @@ import Testing
         var mode = Load.Mode.completion
         var template: FilePath?
         var projector: FilePath?
-        var context: Int?
+        var context = EngineConfiguration.Context.maximum
+        var slots: Int?
+        var flags: [String] = []
+        var reasoning: Int?
+        var draft: Load.Draft?
+        var speculation: EngineConfiguration.Speculation?
         var base: String?
         var adapters: [FilePath] = []
         var parameters: [String: String] = [:]
         let expected: String
     }
 
+    /// What every load begins with.
+    static let start = "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock"
+
     static let cases = [
-        Case(testDescription: "plain", expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --jinja"),
+        Case(testDescription: "the model's own maximum", expected: "\(start) --ctx-size 0 --jinja"),
         Case(
-            testDescription: "template and context", template: "/t.jinja", context: 4096,
-            expected:
-                "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --chat-template-file /t.jinja --ctx-size 4096 --jinja"
-        ),
+            testDescription: "template and context", template: "/t.jinja", context: .fixed(4096),
+            expected: "\(start) --chat-template-file /t.jinja --ctx-size 4096 --jinja"),
         Case(
-            testDescription: "the model's own maximum", context: -1,
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --ctx-size 0 --jinja"),
+            testDescription: "every slot has a whole context", context: .automatic(upTo: 2048), slots: 3,
+            expected: "\(start) --ctx-size 6144 --parallel 3 --jinja"),
         Case(
-            testDescription: "no context of nothing", context: 0,
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --jinja"),
-        Case(
-            testDescription: "embeddings have no template", mode: .embedding, template: "/t.jinja",
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --embeddings --jinja"),
+            testDescription: "embeddings have no template, and a batch that holds a text", mode: .embedding,
+            template: "/t.jinja", context: .fixed(512), reasoning: 0,
+            expected: "\(start) --embeddings --ctx-size 512 --batch-size 512 --ubatch-size 512 --jinja"),
         Case(
             testDescription: "reranking", mode: .reranking,
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --embeddings --reranking --jinja"),
+            expected: "\(start) --embeddings --reranking --ctx-size 0 --jinja"),
         Case(
             testDescription: "pictures keep jinja", projector: "/p.gguf",
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --mmproj /p.gguf --jinja"),
+            expected: "\(start) --ctx-size 0 --mmproj /p.gguf --jinja"),
         Case(
             testDescription: "own base", base: #"--threads 2 --grammar "a b" --lora ''"#,
-            expected: "--threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock --jinja"),
+            expected: "--threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock --ctx-size 0 --jinja"
+        ),
         Case(
             testDescription: "adapters in their order", adapters: ["/b.gguf", "/a.gguf"],
-            expected:
-                "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --lora /b.gguf --lora /a.gguf --jinja"),
+            expected: "\(start) --ctx-size 0 --lora /b.gguf --lora /a.gguf --jinja"),
         Case(
             testDescription: "sampling, and nothing that is no number or no option of ours",
             parameters: [
@@ -54,22 +58,37 @@ import Testing
                 "top_p": "nan",
                 "model": "1", "num_gpu": "1",
             ],
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --temp 0.5 --top-k 40 --seed 7 "
-                + "--predict -1 --jinja"),
+            expected: "\(start) --temp 0.5 --top-k 40 --seed 7 --predict -1 --ctx-size 0 --jinja"),
         Case(
             testDescription: "a seed of -1 is the engine's own way", parameters: ["seed": "-1"],
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --jinja"),
+            expected: "\(start) --ctx-size 0 --jinja"),
         Case(
             testDescription: "embeddings are not sampled", mode: .embedding, parameters: ["temperature": "1"],
-            expected: "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock --embeddings --jinja"),
+            expected: "\(start) --embeddings --ctx-size 0 --jinja"),
+        Case(
+            testDescription: "what is configured comes last", flags: ["--temp", "0.1"], reasoning: -1,
+            expected: "\(start) --reasoning-budget -1 --ctx-size 0 --jinja --temp 0.1"),
+        Case(
+            testDescription: "a model that guesses ahead", draft: .init(modelID: "d", weights: "/d.gguf"),
+            speculation: .init(maximumTokens: 8, minimumProbability: 0.5),
+            expected: "\(start) --ctx-size 0 --model-draft /d.gguf --draft-max 8 --draft-p-min 0.5 --jinja"),
+        Case(
+            testDescription: "only text is guessed ahead", mode: .embedding,
+            draft: .init(modelID: "d", weights: "/d.gguf"), expected: "\(start) --embeddings --ctx-size 0 --jinja"),
     ]
 
     @Test(arguments: cases) func arguments(_ test: Case) throws {
         let load = Load(
-            backend: "llama.cpp", modelID: "x", modelName: "x", mode: test.mode, weights: "/m.gguf",
-            chatTemplate: test.template, multimodalProjector: test.projector, contextSize: test.context,
-            adapters: test.adapters, parameters: test.parameters)
-        let arguments = try LlamaServer.arguments(for: load, socket: "/s.sock", base: test.base)
+            backend: "llama.cpp", modelID: "x", modelName: "x", mode: test.mode,
+            files: .init(
+                weights: "/m.gguf", chatTemplate: test.template, multimodalProjector: test.projector,
+                adapters: test.adapters),
+            draft: test.draft,
+            configuration: .init(
+                context: test.context, slots: test.slots, runtimeFlags: test.flags, reasoningBudget: test.reasoning,
+                speculation: test.speculation, parameters: test.parameters))
+        let arguments = try LlamaServer.arguments(
+            for: load, context: load.plannedContext, socket: "/s.sock", base: test.base)
         #expect(arguments.joined(separator: " ") == test.expected)
     }
 
@@ -77,8 +96,10 @@ import Testing
         "--model x", "-m x", "--host=0.0.0.0", "-t 1 --port 1", "--embeddings", "--mmproj=/x", "'unclosed",
     ])
     func baseMayNotTakeOver(_ base: String) {
-        let load = Load(backend: "llama.cpp", modelID: "x", modelName: "x", weights: "/m.gguf")
-        #expect(throws: Failure.self) { try LlamaServer.arguments(for: load, socket: "/s.sock", base: base) }
+        let load = Load(backend: "llama.cpp", modelID: "x", modelName: "x", files: .init(weights: "/m.gguf"))
+        #expect(throws: Failure.self) {
+            try LlamaServer.arguments(for: load, context: nil, socket: "/s.sock", base: base)
+        }
     }
 
     @Test(arguments: [

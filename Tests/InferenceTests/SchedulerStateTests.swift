@@ -5,7 +5,7 @@ import Testing
 @testable import Inference
 
 private func load(_ name: String) -> Load {
-    Load(backend: "b", modelID: name, modelName: name, weights: FilePath("/m/\(name)"))
+    Load(backend: "b", modelID: name, modelName: name, files: .init(weights: FilePath("/m/\(name)")))
 }
 
 extension SchedulerState.Action {

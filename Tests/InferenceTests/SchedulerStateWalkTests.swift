@@ -57,7 +57,8 @@ import Testing
                 let name = "m\(Int.random(in: 0..<6, using: &random))"
                 world.waiting.insert(world.nextTicket)
                 event = .requested(
-                    world.nextTicket, Load(backend: "b", modelID: name, modelName: name, weights: FilePath("/m")))
+                    world.nextTicket,
+                    Load(backend: "b", modelID: name, modelName: name, files: .init(weights: "/m")))
                 world.nextTicket += 1
             case 4:
                 guard let ticket = world.waiting.sorted().randomElement(using: &random) else { continue }

@@ -16,7 +16,7 @@ import Testing
         let gate: FilePath
 
         func load(_ name: String = "m") -> Load {
-            Load(backend: LlamaServer.backendName, modelID: name, modelName: name, weights: "/m.gguf")
+            Load(backend: LlamaServer.backendName, modelID: name, modelName: name, files: .init(weights: "/m.gguf"))
         }
 
         func starts() throws -> Int { try engine.count("start") }
@@ -97,7 +97,7 @@ import Testing
             let first = try await bench.scheduler.withLease(bench.load("a")) { $0 }
             let second = try await bench.scheduler.withLease(bench.load("b")) { $0 }
             #expect(first.id != second.id)
-            #expect(!Files.exists(first.socket))
+            #expect(try bench.engine.count("start") == 2)
             #expect(bench.scheduler.running().map(\.modelName) == ["b"])
         }
     }
@@ -141,7 +141,7 @@ import Testing
         let scheduler = Scheduler(
             backends: [LlamaServer(paths: Paths(environment: ["HOME": "/nowhere"]))], configuration: .init(),
             client: client, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let load = Load(backend: LlamaServer.backendName, modelID: "m", modelName: "m", weights: "/m")
+        let load = Load(backend: LlamaServer.backendName, modelID: "m", modelName: "m", files: .init(weights: "/m"))
         let failure = await #expect(throws: Failure.self) { try await scheduler.withLease(load) { _ in } }
         #expect(failure?.code == .failedPrecondition)
         try await client.shutdown()

@@ -103,9 +103,6 @@ import Testing
         #expect(down.map(\.name.canonicalName) == ["content-type", "x-kept"])
     }
 
-    @Test(arguments: [(300, "5m0s"), (28800, "8h0m0s"), (59, "59s"), (0, "0s")])
-    func durations(seconds: Int, text: String) { #expect(EngineRoutes.text(of: .seconds(seconds)) == text) }
-
     @Test(arguments: [("a%2Fb", "a/b"), ("a%2", "a%2"), ("%zz", "%zz"), ("%41%", "A%"), ("plain", "plain")])
     func percentEscapes(text: String, expected: String) { #expect(ModelRoutes.decode(text[...]) == expected) }
 }

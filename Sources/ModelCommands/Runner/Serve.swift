@@ -51,7 +51,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         let socket = socket.map { FilePath($0) } ?? context.paths.modelRunnerSocket
         var configuration = RunnerServer.Configuration(
             socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current,
-            log: file, handlesSignals: true,
+            log: file, modelConfigurations: ConfigurationFile.path(context.paths), handlesSignals: true,
             scheduler: .init(policy: .init(trampoline: context.program)),
             onListening: { address in
                 context.console.err.print("listening on \(Self.describe(address))")
