@@ -2,6 +2,7 @@ internal import Core
 internal import DockerEngine
 internal import MCP
 internal import Synchronization
+internal import SystemPackage
 internal import Toolkit
 
 /// What servers have on offer, and who is told of it.
@@ -22,23 +23,31 @@ extension Gateway {
         await withTaskGroup(of: Void.self) { group in
             for deployment in deployments {
                 group.addTask { [self] in
-                    var image: String?
-                    if let engine, let name = deployment.server.image, deployment.server.remote == nil {
-                        // An image that is not here has to be fetched first anyway.
-                        guard let id = try? await engine.imageID(name) else { return }
-                        image = id
-                    }
-                    let key = ListingCache.key(deployment.launch, image: image)
-                    let found = cache.read(key)
-                    state.withLock { state in
-                        guard let place = state.records.firstIndex(where: { $0.deployment === deployment }) else { return }
-                        state.records[place].key = key
-                        if state.records[place].listing == nil { state.records[place].listing = found }
+                    guard let key = await key(deployment), let found = cache.read(key) else { return }
+                    let isNews = state.withLock { state in
+                        guard let place = state.records.firstIndex(where: { $0.deployment === deployment }),
+                            state.records[place].listing == nil
+                        else { return false }
+                        state.records[place].listing = found
                         state.surfaces = [:]
+                        return true
                     }
+                    if isNews { tell(.known(server: deployment.server.name, tools: found[.tools].count)) }
                 }
             }
         }
+    }
+
+    /// Under which a server's lists are kept on disk.
+    ///
+    /// - Returns: nil where its image is not here, and has to be fetched first anyway.
+    private func key(_ deployment: Deployment) async -> String? {
+        var image: String?
+        if let engine, let name = deployment.server.image, deployment.server.remote == nil {
+            guard let id = try? await engine.imageID(name) else { return nil }
+            image = id
+        }
+        return ListingCache.key(deployment.launch, image: image)
     }
 
     // MARK: asking
@@ -73,12 +82,19 @@ extension Gateway {
     /// - Parameter overlays: lists of servers that say something else to one client than to others.
     func surface(_ view: GatewayView, overlays: [String: ServerListing] = [:]) -> Surface {
         state.withLock { state in
-            let common = state.surfaces[view] ?? Surface(
-                Self.sources(state, view, [:]), keeping: state.surfaces[view], isPlain: view.isPlain)
+            let common =
+                state.surfaces[view]
+                ?? Surface(
+                    Self.sources(state, view, [:]), keeping: state.shown[view], isPlain: view.isPlain)
             state.surfaces[view] = common
             if overlays.isEmpty { return common }
             return Surface(Self.sources(state, view, overlays), keeping: common, isPlain: view.isPlain)
         }
+    }
+
+    /// A client has been shown a surface.
+    func wasShown(_ surface: Surface, _ view: GatewayView) {
+        state.withLock { state in if state.surfaces[view] === surface { state.shown[view] = surface } }
     }
 
     private static func sources(
@@ -112,25 +128,30 @@ extension Gateway {
     ///
     /// - Parameter isFirst: whether nobody has asked anything of it before: what is so then is so for everybody.
     func listed(_ listing: ServerListing, by upstream: Upstream, isFirst: Bool) {
-        let isCommon = isFirst || upstream.owner == nil
-        let (isNews, known, keep) = state.withLock { state -> (Bool, ServerListing?, (ListingCache, String)?) in
+        let (isNews, known, folder) = state.withLock { state -> (Bool, ServerListing?, FilePath?) in
             guard let place = state.records.firstIndex(where: { $0.deployment === upstream.deployment }) else {
                 return (false, nil, nil)
             }
+            // What is on disk may be old; what one server has told this time counts more than what others tell later.
+            let isCommon = upstream.owner == nil || isFirst && !state.records[place].isConfirmed
             guard isCommon else { return (false, state.records[place].listing, nil) }
             let isNews = state.records[place].listing != listing
             state.records[place].listing = listing
+            state.records[place].isConfirmed = true
             state.records[place].failure = nil
             state.records[place].isLate = false
             if isNews { state.surfaces = [:] }
-            guard isNews, isFirst, let folder = state.settings.cache, let key = state.records[place].key else {
-                return (isNews, listing, nil)
-            }
-            return (isNews, listing, (ListingCache(folder: folder), key))
+            return (isNews, listing, isNews && isFirst ? state.settings.cache : nil)
         }
         if isNews { refresh() }
         if let owner = upstream.owner { owner.listed(listing, of: upstream.server, known: known) }
-        if let keep { perform { keep.0.write(listing, keep.1) } }
+        if let folder {
+            perform { [self] in
+                // The image as it is now: the one that was looked at first may have been exchanged.
+                guard let key = await key(upstream.deployment) else { return }
+                ListingCache(folder: folder).write(listing, key)
+            }
+        }
     }
 
     /// A server cannot tell what it has.

@@ -24,7 +24,9 @@ extension Gateway {
                 defer { state.hasNoFile = true }
                 return !state.hasNoFile
             }
-            if isFirst { tell(.warning("`docker mcp gateway status` will not see this gateway: \(Failure.text(of: error))")) }
+            if isFirst {
+                tell(.warning("`docker mcp gateway status` will not see this gateway: \(Failure.text(of: error))"))
+            }
         }
     }
 
@@ -83,7 +85,7 @@ extension Session {
         return [
             "name": name.map { .string($0) } ?? .null,
             "revision": name == nil ? .null : .string(version.rawValue), "era": "handshake", "calls": .int(calls),
-            "seconds": .int((ContinuousClock.now - began).components.seconds),
+            "since": .string(began.rfc3339),
         ]
     }
 }

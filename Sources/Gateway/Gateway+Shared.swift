@@ -41,7 +41,8 @@ extension Gateway {
 
     private func wanted(of upstream: Upstream) -> Set<String> {
         sessions(of: upstream).reduce(into: []) { uris, session in
-            for route in session.state.withLock({ Array($0.subscriptions.values) }) where route.server == upstream.server {
+            for route in session.state.withLock({ Array($0.subscriptions.values) })
+            where route.server == upstream.server {
                 uris.insert(route.name)
             }
         }

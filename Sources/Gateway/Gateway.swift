@@ -9,11 +9,11 @@ package final class Gateway: Sendable {
     /// What is known of one server, whoever runs it.
     struct Record: Sendable {
         var deployment: Deployment
-        /// Under which its lists are kept on disk.
-        var key: String?
         var listing: ServerListing?
         /// Why its lists cannot be had.
         var failure: Failure?
+        /// Whether a server has told its lists since the gateway was started.
+        var isConfirmed = false
         /// Whether clients have waited for its lists long enough.
         var isLate = false
         /// The one that all clients use.
@@ -28,8 +28,10 @@ package final class Gateway: Sendable {
         var records: [Record]
         var settings: GatewaySettings
         var sessions: [ObjectIdentifier: Session] = [:]
-        /// What clients without peculiarities see.
+        /// What clients without peculiarities see, as long as nothing has changed.
         var surfaces: [GatewayView: Surface] = [:]
+        /// What clients of a view have been shown last: names that are in it stay.
+        var shown: [GatewayView: Surface] = [:]
         var own: Session?
         var report = JSON.null
         var file: StateFile?

@@ -40,7 +40,8 @@ final class Outbox: Sendable {
     /// - Returns: false where the connection is closed.
     @discardableResult
     func put(_ entry: Entry) -> Bool {
-        let (writer, batch, isOpen) = state.withLock { state -> (CheckedContinuation<[Entry]?, Never>?, [Entry]?, Bool) in
+        let (writer, batch, isOpen) = state.withLock {
+            state -> (CheckedContinuation<[Entry]?, Never>?, [Entry]?, Bool) in
             guard !state.isClosed else { return (nil, nil, false) }
             state.entries.append(entry)
             state.bytes += entry.bytes.readableBytes
@@ -70,7 +71,8 @@ final class Outbox: Sendable {
     /// What is to be written next, for the one writer; nil when the connection is closed.
     func next() async -> [Entry]? {
         await withCheckedContinuation { writer in
-            let (batch, isOver, waiting) = state.withLock { state -> ([Entry]?, Bool, [CheckedContinuation<Void, Never>]) in
+            let (batch, isOver, waiting) = state.withLock {
+                state -> ([Entry]?, Bool, [CheckedContinuation<Void, Never>]) in
                 state.writing = 0
                 guard !state.isClosed else { return (nil, true, []) }
                 guard let batch = state.take() else {

@@ -141,8 +141,16 @@ package final class Peer: Sendable {
 
     /// Answers a request of the other side; the second answer, and one to a request that was taken back, are lost.
     package func answer(_ id: RPC.ID, _ outcome: Result<RawJSON, RPC.Error>) {
-        finish(id, RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes)
+        var bytes = RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes
+        if bytes.readableBytes > Self.smallAnswer, !outbox.hasRoom {
+            // Large answers must not pile up for a side that does not read them.
+            let error = RPC.Error(code: -32000, message: "the answer is lost: too much waits to be read already")
+            bytes = RPC.Message.response(RPC.Response(id: id, outcome: .failure(error))).bytes
+        }
+        finish(id, bytes)
     }
+
+    private static let smallAnswer = 64 << 10
 
     func finish(_ id: RPC.ID, _ bytes: ByteBuffer?) {
         // Under way until its answer is in the outbox.
@@ -160,6 +168,8 @@ package final class Peer: Sendable {
 /// A request failed before anything of it could reach the other side, so it has certainly not been carried out.
 package struct NotSent: Error {
     package let reason: Failure
+
+    package init(reason: Failure) { self.reason = reason }
 }
 
 extension Peer.Handler {

@@ -35,7 +35,9 @@ package struct ServerLifecycle: Sendable {
     package mutating func step(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
         switch (request.method, phase) {
         case ("initialize", .new):
-            guard let asked = request.params?["protocolVersion"]?.string else { throw .invalidParams("initialize without a protocolVersion") }
+            guard let asked = request.params?["protocolVersion"]?.string else {
+                throw .invalidParams("initialize without a protocolVersion")
+            }
             let version = ProtocolVersion.negotiate(asked)
             phase = .initialized(version)
             return RawJSON(answer(version))

@@ -14,7 +14,8 @@ import Testing
     @Test(arguments: [
         (#"{ "name" :"a","x": 1.0}"#, #"{ "name" :"b","x": 1.0}"#), (#"{"x":1}"#, #"{"x":1,"name":"b"}"#),
         ("{}", #"{"name":"b"}"#), (#"{"name":1,"name":2}"#, #"{"name":"b","name":"b"}"#),
-        (#"{"n\u0061me":1}"#, #"{"n\u0061me":"b"}"#), ("{ }", #"{"name":"b"}"#), (#"{"x":1 }"#, #"{"x":1,"name":"b" }"#),
+        (#"{"n\u0061me":1}"#, #"{"n\u0061me":"b"}"#), ("{ }", #"{"name":"b"}"#),
+        (#"{"x":1 }"#, #"{"x":1,"name":"b" }"#),
     ])
     func replacesOneMember(_ before: String, _ after: String) throws {
         #expect(try raw(before).replacing("name", with: RawJSON("b")).text == after)

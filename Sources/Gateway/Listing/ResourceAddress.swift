@@ -38,7 +38,8 @@ struct URITemplate: Sendable {
     func match(_ uri: String) -> Int? {
         let text = Array(uri.utf8)
         let weight = literals.reduce(0) { $0 + $1.count }
-        guard let first = literals.first, let last = literals.last, text.count >= weight, text.starts(with: first) else {
+        guard let first = literals.first, let last = literals.last, text.count >= weight, text.starts(with: first)
+        else {
             return nil
         }
         guard literals.count > 1 else { return text.count == first.count ? weight : nil }

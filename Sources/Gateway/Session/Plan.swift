@@ -51,7 +51,9 @@ struct Plan: Sendable {
             if route.name != uri { plan?.rewritten[route.name] = uri }
         case "completion/complete": plan = try completion(request, params, surface)
         case "tasks/get", "tasks/result", "tasks/cancel":
-            guard let name = params["taskId"]?.string else { throw .invalidParams("\(request.method) without a taskId") }
+            guard let name = params["taskId"]?.string else {
+                throw .invalidParams("\(request.method) without a taskId")
+            }
             guard let place = task(name) else { throw .invalidParams("Task not found: \(name.prefix(256))") }
             plan = Plan(request, .init(server: place.server, name: place.id), params, "taskId", of: name)
             plan?.effect = .taskID(name)
@@ -98,7 +100,8 @@ struct Plan: Sendable {
         guard let route else { return nil }
         let own = ref[member]?.string == route.name ? ref : ref.replacing(member, with: RawJSON(.string(route.name)))
         return Plan(
-            server: route.server, method: request.method, params: own == ref ? params : params.replacing("ref", with: own))
+            server: route.server, method: request.method,
+            params: own == ref ? params : params.replacing("ref", with: own))
     }
 
     /// How it is said that nobody has what was asked for.

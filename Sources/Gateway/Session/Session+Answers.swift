@@ -35,6 +35,7 @@ extension Session {
             state.shown[kind] = surface
             state.paged[kind] = surface
         }
+        gateway.wasShown(surface, view)
         return try surface.page(kind, cursor: nil, version: version)
     }
 

@@ -101,6 +101,7 @@ extension Session {
     func refresh() {
         let before = state.withLock { state in
             state.surface = nil
+            state.changes += 1
             return state.shown
         }
         guard !before.isEmpty else { return }
@@ -110,6 +111,7 @@ extension Session {
             changed.insert(kind.capability)
             state.withLock { $0.shown[kind] = now }
         }
+        if !changed.isEmpty { gateway.wasShown(now, view) }
         let client = state.withLock { $0.client }
         for name in changed.sorted() { client?.notify("notifications/\(name)/list_changed") }
     }

@@ -13,6 +13,8 @@ final class Session: Sendable {
         var level: LogLevel?
         /// What the client sees; nil before it has asked, and when something has changed.
         var surface: Surface?
+        /// How often something has changed.
+        var changes = 0
         /// What the client knows of each list, from asking or from being told that it has changed.
         var shown: [ListKind: Surface] = [:]
         /// What each list's first page was of, for the others.
@@ -38,7 +40,7 @@ final class Session: Sendable {
     let state: Mutex<State>
     /// What the client can be asked, once it has introduced itself.
     let capabilities = Promise<RawJSON>()
-    let began = ContinuousClock.now
+    let began = Timestamp.now
 
     init(_ gateway: Gateway, view: GatewayView) {
         self.gateway = gateway
@@ -63,10 +65,11 @@ final class Session: Sendable {
 
     /// What the client sees.
     var surface: Surface {
-        if let surface = state.withLock({ $0.surface }) { return surface }
-        let overlays = state.withLock { $0.overlays }
+        let (known, overlays, changes) = state.withLock { ($0.surface, $0.overlays, $0.changes) }
+        if let known { return known }
         let surface = gateway.surface(view, overlays: overlays)
-        state.withLock { $0.surface = surface }
+        // Not where something has changed while it was put together.
+        state.withLock { if $0.changes == changes { $0.surface = surface } }
         return surface
     }
 

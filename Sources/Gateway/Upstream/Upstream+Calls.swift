@@ -23,10 +23,20 @@ extension Upstream {
         onAnswer: @escaping @Sendable (Result<RawJSON, any Error>) -> Void
     ) -> @Sendable (RawJSON?) -> Void {
         let settings = deployment.launch.settings
-        let number = state.withLock { state in
+        let number = state.withLock { state -> Int? in
+            // It may have been stopped since.
+            guard state.link?.peer === link.peer else { return nil }
             state.report.calls += 1
             return state.calls.begin(
                 session, passage.request, patience: settings.callTimeout, limit: settings.callLimit, now: .now)
+        }
+        guard let number else {
+            onAnswer(.failure(NotSent(reason: Failure(.unavailable, "the MCP server \(server) has just been stopped"))))
+            return { _ in }
+        }
+        guard link.peer.hasRoom else {
+            finish(number, .failure(Failure(.resourceExhausted, "it does not read what it is sent")), onAnswer)
+            return { _ in }
         }
         let onProgress = passage.onProgress.map { onProgress in
             { @Sendable [self] (params: RawJSON) in

@@ -86,6 +86,7 @@ final class Upstream: Sendable {
                 state.life.stopIfIdle(for: limit, isBusy: !state.calls.isEmpty, now: now)
             {
                 ending = state.ending
+                state.link = nil
             }
             return (late, state.link?.peer, ending, state.isRetiring && state.calls.isEmpty)
         }
@@ -125,10 +126,19 @@ final class Upstream: Sendable {
         var backoff = Backoff()
         if deployment.launch.settings.isEager { wake() }
         while !Task.isCancelled {
-            if state.withLock({ $0.life.phase == .idle }) { for await _ in wakes.stream { break } }
+            // A wake that came while it was being started is kept, and means nothing by then.
+            while state.withLock({ $0.life.phase == .idle }), !Task.isCancelled {
+                for await _ in wakes.stream { break }
+            }
             if Task.isCancelled { return }
             let start = ContinuousClock.now
-            switch gateway.makeRoom(for: self) ? await live() : .died(Self.full) {
+            guard gateway.makeRoom(for: self) else {
+                let session = state.withLock { $0.life.ended(.idle) }
+                session.fulfil(.failure(Self.full))
+                settled.fulfil(.failure(Self.full))
+                continue
+            }
+            switch await live() {
             case .cancelled: return
             case .idle: gateway.tell(.idle(server: server))
             case .died(let failure):
@@ -149,7 +159,7 @@ final class Upstream: Sendable {
         }
     }
 
-    private static var full: Failure {
+    static var full: Failure {
         Failure(.resourceExhausted, "as many servers run as may, and all are in use", advice: "Try again later.")
     }
 
@@ -162,7 +172,9 @@ final class Upstream: Sendable {
         let ending = state.withLock { state -> Promise<Void>? in
             let isStopped =
                 !isNeeded && state.life.stopIfIdle(for: .zero, isBusy: !state.calls.isEmpty, now: .now)
-            return isStopped ? state.ending : nil
+            guard isStopped else { return nil }
+            state.link = nil
+            return state.ending
         }
         ending?.fulfil(.success(()))
         return ending != nil

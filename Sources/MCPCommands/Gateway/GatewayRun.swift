@@ -112,6 +112,9 @@ struct GatewayRun: AsyncParsableCommand {
         case .ready(let server, let tools, _):
             await say("  > \(server): (\(ToolSummary.count(tools)))")
             if startup.settles(server, isReady: true) { await say(Startup.text(ContinuousClock.now - start)) }
+        case .known(let server, let tools):
+            await say("  > \(server): (\(ToolSummary.count(tools)), from an earlier run)")
+            if startup.settles(server, isReady: true) { await say(Startup.text(ContinuousClock.now - start)) }
         case .failed(let server, let reason):
             await say("  > Can't start \(server): \(reason)")
             if startup.settles(server, isReady: false) { await say(Startup.text(ContinuousClock.now - start)) }
@@ -125,7 +128,9 @@ struct GatewayRun: AsyncParsableCommand {
             await say("  > \(server): \(tool) \(isError ? "failed" : "answered") in \(took.text)")
         case .removed(let server, _): await say("  - Removed \(server)")
         case .reloaded(let added, let changed, let removed):
-            await say("- Configuration has changed; added: \(list(added)); changed: \(list(changed)); removed: \(list(removed))")
+            await say(
+                "- Configuration has changed; added: \(list(added)); changed: \(list(changed)); removed: \(list(removed))"
+            )
         }
     }
 }

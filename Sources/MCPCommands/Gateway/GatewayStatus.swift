@@ -34,11 +34,10 @@ struct GatewayStatus: AsyncParsableCommand {
             case let value?: value.text
             }
         }
-        var clients = Table(["CLIENT", "REVISION", "CONNECTED", "CALLS"])
+        var clients = Table(["CLIENT", "REVISION", "CONNECTED SINCE", "CALLS"])
         for client in report["clients"]?.array ?? [] {
             clients.append([
-                cell(client["name"]), cell(client["revision"]), "\(client["seconds"]?.int ?? 0) s",
-                cell(client["calls"]),
+                cell(client["name"]), cell(client["revision"]), cell(client["since"]), cell(client["calls"]),
             ])
         }
         var servers = Table(["SERVER", "STATE", "WHERE", "REVISION", "TOOLS", "CALLS", "FAILED", "LAST ERROR"])
