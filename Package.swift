@@ -21,9 +21,11 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -66,6 +68,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
@@ -107,10 +110,12 @@ let package = Package(
         library(
             "MCPHTTP",
             [
-                "Core", "MCP", asyncAlgorithms, httpTypes, hummingbird, logging, nioCore, serviceLifecycle, system,
+                "Core", "MCP", "OCI", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, hummingbirdTLS,
+                logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
-        library("Gateway", ["Core", "DockerEngine", "MCP", "Toolkit", crypto, nioCore, nioPosix, system]),
+        library(
+            "Gateway", ["Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", crypto, nioCore, nioPosix, system]),
 
         // What a person types.
         library(
@@ -168,10 +173,14 @@ let package = Package(
         tests("MCPTests", ["MCP", "Core", nioCore, system]),
         tests(
             "MCPHTTPTests",
-            ["MCPHTTP", "MCP", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, system]),
+            [
+                "MCPHTTP", "MCP", "OCI", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                nioSSL, subprocess, system,
+            ]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),
         tests(
-            "GatewayTests", ["Gateway", "DockerEngine", "MCP", "Toolkit", "Core", logging, nioCore, nioPosix, system]),
+            "GatewayTests",
+            ["Gateway", "DockerEngine", "MCP", "MCPHTTP", "OCI", "Toolkit", "Core", logging, nioCore, nioPosix, system]),
         tests(
             "CommandTests",
             [

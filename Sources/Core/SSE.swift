@@ -15,7 +15,7 @@ package enum SSE {
         }
     }
 
-    /// Bytes in, events out. Comments and `retry` are passed over; an unfinished event at the end is dropped.
+    /// Bytes in, events out. Comments are passed over; an unfinished event at the end is dropped.
     package struct Parser: Sendable {
         private var lines: LineSplitter
         private let maximumEvent: Int
@@ -23,6 +23,10 @@ package enum SSE {
         private var data: [String] = []
         private var size = 0
         private var id: String?
+        /// The id of the last event that was whole, with data or without: what to come back with.
+        package private(set) var lastID: String?
+        /// How long the stream wants to be waited for before it is asked again.
+        package private(set) var retry: Duration?
 
         /// - Parameter maximumEvent: bytes the data of one event may have.
         package init(maximumEvent: Int = 16 << 20) {
@@ -41,6 +45,7 @@ package enum SSE {
         private mutating func take(_ line: String) throws -> Event? {
             if line.isEmpty {
                 defer { (name, data, size) = (nil, [], 0) }
+                lastID = id
                 return data.isEmpty ? nil : Event(name: name, data: data.joined(separator: "\n"), id: id)
             }
             let colon = line.firstIndex(of: ":")
@@ -55,7 +60,11 @@ package enum SSE {
                     throw Failure(.resourceExhausted, "a server-sent event is larger than \(ByteCount(maximumEvent))")
                 }
                 data.append(String(value))
-            case "id": id = String(value)
+            case "id": if !value.utf8.contains(0) { id = String(value) }
+            case "retry":
+                if value.utf8.allSatisfy({ (48...57).contains($0) }), let milliseconds = Int64(value) {
+                    retry = .milliseconds(milliseconds)
+                }
             default: break
             }
             return nil

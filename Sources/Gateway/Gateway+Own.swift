@@ -16,6 +16,9 @@ extension Gateway {
         }
     }
 
+    /// The servers there are, in the order of their lists.
+    package var serverNames: [String] { servers(.all) }
+
     /// Waits until every server has been listed or has failed. Lists from earlier runs count.
     ///
     /// - Throws: `NoServerReady` when not one is there.

@@ -38,8 +38,8 @@ package struct GatewaySettings: Sendable {
     package var cache: FilePath?
     /// Where the gateway says what it is doing, for `gateway status`; nil for nowhere.
     package var stateFolder: FilePath?
-    /// How a server is reached that is neither a container nor beside the gateway; nil for those.
-    package var connector: @Sendable (Server, LaunchValues) -> (any Connector)? = { _, _ in nil }
+    /// Another way to a server than its entry says; nil for that.
+    package var connector: @Sendable (Server) -> (any Connector)? = { _ in nil }
 
     package init() {}
 }

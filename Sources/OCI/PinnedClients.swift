@@ -1,10 +1,10 @@
-internal import AsyncHTTPClient
-internal import Core
-internal import NIOCore
+package import AsyncHTTPClient
+package import Core
+package import NIOCore
 internal import Synchronization
 
 /// Clients that dial a given address, whatever their host's name stands for by now; certificates are still for the name.
-final class PinnedClients: Sendable {
+package final class PinnedClients: Sendable {
     private struct Pin: Hashable {
         let host: String
         let address: IPAddress
@@ -30,7 +30,7 @@ final class PinnedClients: Sendable {
     private let configuration: HTTPClient.Configuration
     private let state = Mutex(State())
 
-    init(configuration: HTTPClient.Configuration) { self.configuration = configuration }
+    package init(configuration: HTTPClient.Configuration) { self.configuration = configuration }
 
     /// Keeps a client open for as long as somebody reads from it.
     private final class Lease: Sendable {
@@ -46,7 +46,7 @@ final class PinnedClients: Sendable {
     }
 
     /// Tries one address after the other until one can be connected to.
-    func execute(
+    package func execute(
         _ request: HTTPClientRequest, host: String, at addresses: [IPAddress], deadline: NIODeadline
     ) async throws -> HTTPClientResponse {
         var problem: any Error = HTTPClientError.cancelled
@@ -97,7 +97,7 @@ final class PinnedClients: Sendable {
         for client in closed { try? await client.shutdown() }
     }
 
-    func shutdown() async {
+    package func shutdown() async {
         let all = state.withLock { state in
             state.isClosed = true
             return state.entries.values.map(\.client)

@@ -59,9 +59,9 @@ package struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The host without the brackets of an IPv6 address.
-    var bareHost: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
+    package var bareHost: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
 
-    var port: Int {
+    package var port: Int {
         guard let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") else { return isSecure ? 443 : 80 }
         return Int(authority[authority.index(after: colon)...]) ?? 0
     }

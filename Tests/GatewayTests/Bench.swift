@@ -168,7 +168,7 @@ func withGateway<R: Sendable>(
     var settings = GatewaySettings()
     change(&settings)
     let table = Dictionary(uniqueKeysWithValues: connectors)
-    settings.connector = { server, _ in table[server.name] }
+    settings.connector = { table[$0.name] }
     return try await Gateway.run(
         servers: try servers(connectors.map(\.0), entries), settings: settings, engine: nil, onEvent: onEvent, body)
 }

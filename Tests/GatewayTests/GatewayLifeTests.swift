@@ -235,7 +235,7 @@ import Toolkit
             })
         let client = TestClient()
         var settings = GatewaySettings()
-        settings.connector = { server, _ in connectors[server.name] }
+        settings.connector = { connectors[$0.name] }
         let before = settings
         try await Gateway.run(servers: try servers(["a", "b"]), settings: settings, engine: nil) { gateway in
             try await gateway.withClient(client) { peer async throws in

@@ -49,7 +49,7 @@ extension Integration {
                         output: .sequence, error: .discarded
                     ) { execution in
                         try await eventually("the gateway is ready") {
-                            (try? await status(.GET, base + "/health")) == 200
+                            (try? await status(.GET, base + "/ready")) == 200
                         }
                         let outcome: Result<Void, any Error>
                         do { outcome = .success(try await body(place, base)) } catch { outcome = .failure(error) }

@@ -13,6 +13,8 @@ struct Bench: Sendable {
     let port: Int
     let client: HTTPClient
     let served: Served
+    /// Fulfilled to have the server end in its own time.
+    let stop: Promise<Void>
 
     static let token = "s3cret-token"
 
@@ -22,24 +24,33 @@ struct Bench: Sendable {
         let body: ByteBuffer
 
         var text: String { String(buffer: body) }
-        var json: JSON { get throws { try JSON(parsing: body) } }
+        /// The answer, also where it took so long that it came as a stream of events.
+        var json: JSON {
+            get throws {
+                guard headers.first(name: "content-type") == "text/event-stream" else { return try JSON(parsing: body) }
+                var parser = SSE.Parser(maximumEvent: 128 << 20)
+                return try JSON(parsing: try parser.append(body).last?.data ?? "")
+            }
+        }
         var session: String? { headers.first(name: "mcp-session-id") }
     }
 
     /// - Parameter serve: in the place of the usual server.
     static func run(
-        _ style: StreamableServer.Style = .streaming, authorization: Authorization? = nil,
-        limits: StreamableServer.Limits = .init(), isReady: @escaping @Sendable () -> Bool = { true },
+        authorization: Authorization? = nil, limits: StreamableServer.Limits = .init(), servers: Set<String> = [],
+        certificate: ServerCertificate? = nil, isReady: @escaping @Sendable () -> Bool = { true },
         serve: (@Sendable (HTTPSession) async throws -> Void)? = nil,
         _ body: @escaping @Sendable (Bench) async throws -> Void
     ) async throws {
         let client = HTTPClient(eventLoopGroupProvider: .singleton)
         let listening = Promise<Int>()
         let served = Served()
+        let stop = Promise<Void>()
         let server = StreamableServer(
             configuration: .init(
-                port: 0, style: style, authorization: try authorization ?? .bearer(BearerToken(token)), limits: limits,
-                isReady: isReady, onListening: { listening.fulfil(.success($0)) }),
+                port: 0, authorization: try authorization ?? .bearer(BearerToken(token)), certificate: certificate,
+                limits: limits, servers: { servers }, isReady: isReady,
+                onListening: { listening.fulfil(.success($0)) }),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { session in
             await served.began()
@@ -59,14 +70,16 @@ struct Bench: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    do { try await server.run() } catch {
+                    do { try await server.run(until: stop) } catch {
                         listening.fulfil(.failure(error))
                         throw error
                     }
                 }
-                let bench = Bench(port: try await listening.value, client: client, served: served)
+                let bench = Bench(port: try await listening.value, client: client, served: served, stop: stop)
                 group.addTask { try await body(bench) }
                 try await group.next()
+                // A server that was told to end may do so before whoever told it is done.
+                if stop.current != nil { try await group.next() }
                 group.cancelAll()
                 while let result = await group.nextResult() { _ = result }
             }
@@ -117,17 +130,24 @@ struct Bench: Sendable {
         """#
 
     /// A new session's id.
-    func session() async throws -> String {
-        let answer = try await post(Self.initialize)
+    func session(_ version: String = "2025-06-18", with extra: [String: String] = [:]) async throws -> String {
+        let answer = try await post(Self.initialize.replacing("2025-06-18", with: version), with: extra)
         #expect(answer.status == 200)
         let session = try #require(answer.session)
-        let noted = try await post(#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, session: session)
+        let noted = try await post(
+            #"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, session: session, with: extra)
         #expect(noted.status == 202 && noted.body.readableBytes == 0)
         return session
     }
 
-    func call(_ method: String, id: Int = 1, _ params: String = "{}", session: String) async throws -> Answer {
-        try await post(#"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#, session: session)
+    func call(
+        _ method: String, id: Int = 1, _ params: String = "{}", session: String, with extra: [String: String] = [:]
+    ) async throws -> Answer {
+        try await post(Self.call(method, id, params), session: session, with: extra)
+    }
+
+    static func call(_ method: String, _ id: Int, _ params: String = "{}") -> String {
+        #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#
     }
 }
 
@@ -178,9 +198,11 @@ struct TestServer: Peer.Handler {
 
     func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
         guard request.method == "initialize" else { return .respond }
-        guard request.params?["protocolVersion"] != nil else { throw .invalidParams("initialize without a version") }
-        return .answer(
-            RawJSON(["protocolVersion": "2025-06-18", "capabilities": [:], "serverInfo": ["name": "test"]]))
+        guard let version = request.params?["protocolVersion"] else {
+            throw .invalidParams("initialize without a version")
+        }
+        let answer = RawJSON(["capabilities": [:], "serverInfo": ["name": "test"]])
+        return .answer(answer.replacing("protocolVersion", with: version))
     }
 
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {

@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func aSessionFromItsFirstEventToItsEnd() async throws {
-        try await Bench.run(.sse) { (bench) async throws in
+        try await Bench.run { (bench) async throws in
             let response = try await open(bench)
             #expect(response.status == .ok)
             var events = Events(response)
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func theEndOfTheConnectionIsTheEndOfTheSession() async throws {
-        try await Bench.run(.sse) { (bench) async throws in
+        try await Bench.run { (bench) async throws in
             let address = Promise<String>()
             let client = Task {
                 var events = Events(try await open(bench))
@@ -54,10 +54,11 @@ import Testing
     @Test(arguments: [
         ("POST", "/sse", 405), ("GET", "/message", 405), ("POST", "/message", 400),
         ("POST", "/message?sessionId=x", 404),
-        ("POST", "/mcp", 404), ("GET", "/", 404), ("GET", "/health", 200),
+        ("POST", "/servers/one/message?sessionId=x", 404), ("POST", "/servers/two/sse", 404),
+        ("POST", "/servers/one/sse", 405), ("GET", "/", 404), ("GET", "/health", 200),
     ])
     func addresses(method: String, path: String, status: Int) async throws {
-        try await Bench.run(.sse) { (bench) async throws in
+        try await Bench.run(servers: ["one"]) { (bench) async throws in
             let body = method == "POST" ? Bench.initialize : nil
             let answer = try await bench.send(bench.request(HTTPMethod(rawValue: method), path, body))
             #expect(answer.status == status)
@@ -65,7 +66,7 @@ import Testing
     }
 
     @Test func whatIsRefusedIsRefusedHereToo() async throws {
-        try await Bench.run(.sse) { (bench) async throws in
+        try await Bench.run { (bench) async throws in
             for (header, value, status) in [
                 ("authorization", "Bearer wrong", 401), ("host", "evil.example", 403), ("origin", "null", 403),
                 ("accept", "application/json", 406),

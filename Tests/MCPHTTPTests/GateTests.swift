@@ -5,6 +5,15 @@ import Testing
 
 @testable import MCPHTTP
 
+extension Gate {
+    fileprivate func refusal(of claims: Claims) -> Refusal? {
+        do {
+            _ = try admit(claims)
+            return nil
+        } catch { return error }
+    }
+}
+
 @Suite struct GateTests {
     private static let token = "s3cret-token"
 
@@ -57,6 +66,67 @@ import Testing
         let claims = Gate.Claims(authority: "localhost", authorization: header)
         #expect(try gate().refusal(of: claims) == (isAllowed ? nil : .unauthorized))
     }
+
+    @Test func aNameThatWasGivenToTheGatewayIsItsOwn() throws {
+        let gate = Gate(
+            host: "192.168.1.5", names: ["tools.example"], authorization: .bearer(try BearerToken(Self.token)))
+        for (authority, refusal) in [
+            ("Tools.Example:8811", nil), ("evil.tools.example", .host), ("tools.example.evil", .host),
+        ] as [(String, Gate.Refusal?)] {
+            let claims = Gate.Claims(authority: authority, authorization: "Bearer \(Self.token)")
+            #expect(gate.refusal(of: claims) == refusal)
+        }
+    }
+
+    @Test func everyTokenIsSomebodys() throws {
+        let digest = try #require(TokenDigest(hex: "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"))
+        let authorization = Authorization.tokens([
+            Token(digest: try BearerToken("one").digest, principal: Principal(name: "alice", servers: ["git"])),
+            Token(digest: digest, principal: Principal(name: "bob")),
+        ])
+        let gate = Gate(host: "127.0.0.1", authorization: authorization)
+        func name(_ token: String) -> String? {
+            try? gate.admit(.init(authority: "localhost", authorization: "Bearer \(token)")).name
+        }
+        #expect(name("one") == "alice")
+        #expect(name("secret") == "bob", "a token by its SHA-256")
+        #expect(name("two") == nil)
+        #expect(TokenDigest(hex: "2bb8") == nil && TokenDigest(hex: String(repeating: "g", count: 64)) == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("10/s", 10, 1), ("600/m", 600, 60), ("1/h", 1, 3600), ("0/s", nil, 0), ("-1/s", nil, 0), ("10", nil, 0),
+            ("10/d", nil, 0), ("/s", nil, 0), ("", nil, 0), ("1e9/s", nil, 0),
+        ] as [(String, Int?, Int)])
+    func rates(text: String, count: Int?, seconds: Int) {
+        let rate = Rate(text)
+        #expect(rate?.count == count)
+        if let rate { #expect(rate.interval == .seconds(seconds)) }
+    }
+
+    @Test func aBucketGivesItsCountAtOnceAndThenSteadily() throws {
+        let start = ContinuousClock.now
+        var bucket = TokenBucket(try #require(Rate("10/s")), now: start)
+        for _ in 0..<10 { #expect(bucket.take(now: start) == nil) }
+        #expect(bucket.take(now: start) == .milliseconds(100))
+        #expect(bucket.take(now: start + .milliseconds(100)) == nil)
+        #expect(bucket.take(3, now: start + .milliseconds(100)) == .milliseconds(300))
+        #expect(bucket.take(10, now: start + .seconds(60)) == nil, "it never holds more than its count")
+        #expect(bucket.take(now: start + .seconds(60)) == .milliseconds(100))
+    }
+
+    @Test(
+        arguments: [
+            ("/mcp", Route(.mcp)), ("/sse", Route(.sse)), ("/message", Route(.message)),
+            ("/servers/git/mcp", Route(.mcp, .server("git"))),
+            ("/servers/a.b-c_d/sse", Route(.sse, .server("a.b-c_d"))),
+            ("/servers/git/message", Route(.message, .server("git"))), ("/", nil), ("", nil), ("/mcp/", nil),
+            ("mcp", nil), ("/servers//mcp", nil), ("/servers/git", nil), ("/servers/git/mcp/", nil),
+            ("/other/git/mcp", nil),
+            ("/servers/a/b/mcp", nil), ("/health", nil),
+        ] as [(String, Route?)])
+    func routes(path: String, route: Route?) { #expect(Route(path: path) == route) }
 
     @Test func hostAndOriginComeBeforeTheToken() throws {
         #expect(try gate().refusal(of: .init(authority: "evil.example", origin: "http://evil.example")) == .host)

@@ -1,10 +1,13 @@
+import Core
 import NIOCore
 import Testing
 
 @testable import MCPHTTP
 
 @Suite(.timeLimit(.minutes(1))) struct OutletTests {
-    private func item(_ text: String) -> Outlet.Item { .message(ByteBuffer(string: text)) }
+    private func item(_ text: String, _ id: EventID? = nil) -> Outlet.Item {
+        .message(StreamEvent(id: id, bytes: ByteBuffer(string: text)))
+    }
 
     @Test func theQueueIsBoundedByBytesButTakesOneMessageOfAnySize() {
         var queue = OutletQueue(limit: 4)
@@ -26,26 +29,41 @@ import Testing
 
     @Test func aSignOfLifeComesAfterAWholeSilentInterval() {
         var queue = OutletQueue(limit: 4)
-        queue.tick()
+        func tick() {
+            let reads = queue.tick()
+            #expect(reads)
+        }
+        tick()
         #expect(queue.take() == nil)
-        queue.tick()
+        tick()
         #expect(queue.take() == .keepAlive)
         queue.add(item("a"))
-        queue.tick()
+        tick()
         #expect(queue.take() == item("a"))
-        queue.tick()
+        tick()
         #expect(queue.take() == nil)
-        queue.tick()
-        queue.tick()
+        tick()
+        tick()
         #expect(queue.take() == .keepAlive)
         #expect(queue.take() == nil, "they do not pile up")
     }
 
+    @Test func whoDoesNotReadForLongIsCutOff() async throws {
+        let outlet = Outlet(limit: 4)
+        outlet.add(item("a"))
+        for _ in 0..<OutletQueue.patience { outlet.tick() }
+        #expect(outlet.cut.current == nil)
+        #expect(await outlet.next() == item("a"), "reading makes it good")
+        outlet.add(item("b"))
+        for _ in 0...OutletQueue.patience { outlet.tick() }
+        try await outlet.cut.value
+    }
+
     @Test func itemsComeInOrderAndAnEndAfterThem() async {
         let outlet = Outlet(limit: 100)
-        for text in ["a", "b"] { #expect(await outlet.send(item(text))) }
+        for text in ["a", "b"] { #expect(outlet.add(item(text))) }
         outlet.close()
-        #expect(await outlet.send(item("c")) == false)
+        #expect(!outlet.add(item("c")))
         #expect(await outlet.next() == item("a"))
         #expect(await outlet.next() == item("b"))
         #expect(await outlet.next() == nil)
@@ -54,30 +72,42 @@ import Testing
     @Test func aFullOutletHoldsItsSender() async {
         let outlet = Outlet(limit: 1)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { for number in 0..<100 { await outlet.send(item("\(number)")) } }
+            group.addTask {
+                for number in 0..<100 {
+                    outlet.add(item("\(number)"))
+                    await outlet.room()
+                }
+            }
             for number in 0..<100 { #expect(await outlet.next() == item("\(number)")) }
         }
     }
 
     @Test func closingFreesWhoWaits() async {
         let outlet = Outlet(limit: 1)
-        await outlet.send(item("a"))
-        async let refused = outlet.send(item("b"))
+        outlet.add(item("a"))
+        async let waited: Void = outlet.room()
         outlet.close(discarding: true)
-        #expect(await refused == false)
+        await waited
         #expect(await outlet.next() == nil)
     }
 
     @Test func cancellingFreesWhoWaits() async {
         let outlet = Outlet(limit: 1)
-        await outlet.send(item("a"))
-        let sender = Task { await outlet.send(item("b")) }
+        outlet.add(item("a"))
+        let sender = Task { await outlet.room() }
         sender.cancel()
-        #expect(await sender.value == false)
+        await sender.value
         let empty = Outlet(limit: 1)
         let reader = Task { await empty.next() }
         reader.cancel()
         #expect(await reader.value == nil)
+    }
+
+    @Test func eventsHaveNamesWhereTheirStreamCanBeResumed() {
+        let named = EventStream.bytes(item("{}", EventID(stream: 3, number: 4)))
+        #expect(String(buffer: named) == "event: message\nid: 3-4\ndata: {}\n\n")
+        let opening = EventStream.opening(EventID(stream: 3, number: 0))
+        #expect(String(buffer: opening) == "id: 3-0\nretry: 1000\ndata: \n\n")
     }
 
     @Test(arguments: [

@@ -108,10 +108,13 @@ import Testing
 
     @Test(arguments: [
         ("GET", "/mcp", 400), ("DELETE", "/mcp", 400), ("PUT", "/mcp", 405), ("OPTIONS", "/mcp", 405),
-        ("GET", "/", 404), ("POST", "/mcp/", 404), ("GET", "/sse", 404), ("POST", "/message", 404),
+        ("GET", "/", 404), ("POST", "/mcp/", 404), ("GET", "/servers/one/mcp", 400), ("GET", "/servers/two/mcp", 404),
+        ("GET", "/servers/secret/mcp", 404),
     ])
     func addresses(method: String, path: String, status: Int) async throws {
-        try await Bench.run { (bench) async throws in
+        let alice = Token(
+            digest: try BearerToken(Bench.token).digest, principal: Principal(name: "alice", servers: ["one"]))
+        try await Bench.run(authorization: .tokens([alice]), servers: ["one", "secret"]) { (bench) async throws in
             let answer = try await bench.send(bench.request(HTTPMethod(rawValue: method), path))
             #expect(answer.status == status)
             if status == 405 { #expect(answer.headers.first(name: "allow") == "GET, POST, DELETE") }
@@ -133,13 +136,16 @@ import Testing
         }
     }
 
-    @Test func healthIsOpenAndSaysWhetherTheGatewayIsReady() async throws {
+    @Test func healthAndReadinessAreOpen() async throws {
         let ready = Promise<Void>()
         try await Bench.run(isReady: { ready.current != nil }) { (bench) async throws in
-            let health = bench.request(.GET, "/health", with: ["authorization": ""])
-            #expect(try await bench.send(health).status == 503)
+            func status(_ path: String) async throws -> Int {
+                try await bench.send(bench.request(.GET, path, with: ["authorization": ""])).status
+            }
+            #expect(try await status("/health") == 200)
+            #expect(try await status("/ready") == 503)
             ready.fulfil(.success(()))
-            #expect(try await bench.send(health).status == 200)
+            #expect(try await status("/ready") == 200)
         }
     }
 
@@ -153,7 +159,7 @@ import Testing
     @Test func aTakenPortIsOneClearLine() async throws {
         try await Bench.run { (bench) async throws in
             let second = StreamableServer(
-                configuration: .init(port: bench.port, style: .streaming, authorization: .open),
+                configuration: .init(port: bench.port, authorization: .open),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             ) { _ in }
             let failure = await #expect(throws: Failure.self) { try await second.run() }
@@ -165,7 +171,7 @@ import Testing
     @Test func anAddressOfAnotherMachineIsOneClearLine() async throws {
         let host = "203.0.113.7"
         let server = StreamableServer(
-            configuration: .init(host: host, port: 0, style: .streaming, authorization: .open),
+            configuration: .init(host: host, port: 0, authorization: .open),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { _ in }
         let failure = await #expect(throws: Failure.self) { try await server.run() }

@@ -208,16 +208,33 @@ import Testing
         }
     }
 
-    @Test func thereIsALimitToSessions() async throws {
+    @Test func thereIsALimitToSessionsInUse() async throws {
         var limits = StreamableServer.Limits()
         limits.sessions = 2
         try await Bench.run(limits: limits) { (bench) async throws in
             let first = try await bench.session()
-            _ = try await bench.session()
+            let second = try await bench.session()
+            let streams = [
+                try await bench.open(bench.request(.GET, session: first)),
+                try await bench.open(bench.request(.GET, session: second)),
+            ]
             let third = try await bench.post(Bench.initialize)
             #expect(third.status == 503 && third.session == nil)
+            #expect(third.headers.first(name: "retry-after") == "5")
             _ = try await bench.send(bench.request(.DELETE, session: first))
             while try await bench.post(Bench.initialize).status == 503 { await Task.yield() }
+            withExtendedLifetime(streams) {}
+        }
+    }
+
+    @Test func oneThatNobodyUsesMakesRoomForANewOne() async throws {
+        var limits = StreamableServer.Limits()
+        limits.sessions = 2
+        try await Bench.run(limits: limits) { (bench) async throws in
+            let sessions = [try await bench.session(), try await bench.session(), try await bench.session()]
+            #expect(try await bench.call("echo", session: sessions[0]).status == 404)
+            #expect(try await bench.call("echo", session: sessions[1]).status == 200)
+            #expect(try await bench.call("echo", session: sessions[2]).status == 200)
         }
     }
 

@@ -30,6 +30,8 @@ internal import Toolkit
         try grants.allowFiles("git=/home/me/project/")
         try grants.allowFiles("git=/home/me/other/../more:rw")
         try grants.allowFiles("memory=notes:rw")
+        try grants.allowPrivateNetwork("intranet")
+        #expect(grants["intranet"].privateNetwork && !grants["fetch"].privateNetwork)
         #expect(grants["fetch"].network == "bridge")
         #expect(grants["web"].network == "my-net_1")
         #expect(grants["git"].files.map(\.description) == ["/home/me/project", "/home/me/more:rw"])

@@ -1,6 +1,7 @@
 internal import Core
 internal import DockerEngine
 internal import MCP
+internal import MCPHTTP
 internal import Toolkit
 
 /// Who uses one running server.
@@ -27,14 +28,34 @@ final class Deployment: Sendable {
         self.server = server
         launch = ContainerLaunch(server: server, settings: settings, owner: owner)
         sharing = server.isStateless ? .shared : settings.sharing
-        if let connector = settings.connector(server, launch.values) {
-            (self.connector, warnings) = (connector, launch.values.warnings)
-        } else if let engine {
-            (connector, warnings) = (ContainerConnector(launch: launch, engine: engine), launch.warnings)
-        } else {
-            (connector, warnings) = (SiblingConnector(server: server.name), [])
+        (connector, warnings) = Self.way(to: server, launch, engine)
+    }
+
+    private static func way(
+        to server: Server, _ launch: ContainerLaunch, _ engine: Engine?
+    ) -> (any Connector, warnings: [String]) {
+        if let connector = launch.settings.connector(server) { return (connector, []) }
+        if let remote = server.remote {
+            do {
+                let remote = try RemoteLaunch(server: server, remote: remote, settings: launch.settings)
+                return (RemoteConnector(remote.endpoint), remote.warnings)
+            } catch {
+                return (NoConnector(reason: Failure.wrapping(error, "its entry cannot be used")), [])
+            }
         }
+        if let engine { return (ContainerConnector(launch: launch, engine: engine), launch.warnings) }
+        return (SiblingConnector(server: server.name), [])
     }
 
     func isSame(as other: Deployment) -> Bool { sharing == other.sharing && launch.isSame(as: other.launch) }
+}
+
+/// A server that cannot be reached, which is told when somebody wants it.
+private struct NoConnector: Connector {
+    let reason: Failure
+
+    func connect<R: Sendable>(
+        onProgress: @escaping @Sendable (ConnectionStep) async -> Void,
+        _ body: @escaping @Sendable (any Transport) async throws -> R
+    ) async throws -> R { throw reason }
 }

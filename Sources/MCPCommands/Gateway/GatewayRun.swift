@@ -57,12 +57,23 @@ struct GatewayRun: AsyncParsableCommand {
                     }
                 }
             case .http(let style, let port):
-                try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
-                    gateway in
-                    try await watched(gateway, context.paths, err) {
-                        try await HTTPGateway(options: listen, style: style, port: port, gateway: gateway, err: err)
-                            .run(context.paths)
+                let stop = Promise<Void>()
+                // A task of its own: the servers must outlive the calls that are under way, so the end is asked for, not
+                // forced.
+                let work = Task {
+                    try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
+                        gateway in
+                        try await watched(gateway, context.paths, err) {
+                            try await HTTPGateway(
+                                options: listen, style: style, port: port, gateway: gateway, err: err
+                            ).run(context.paths, until: stop)
+                        }
                     }
+                }
+                try await withTaskCancellationHandler {
+                    try await work.value
+                } onCancel: {
+                    stop.fulfil(.success(()))
                 }
             }
         }

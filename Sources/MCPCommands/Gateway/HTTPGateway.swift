@@ -3,44 +3,45 @@ internal import Core
 internal import Gateway
 internal import Logging
 internal import MCPHTTP
+internal import SystemPackage
 internal import Terminal
 
 /// A gateway for many clients over HTTP: every session has servers, and so containers, of its own, but for those that
 /// say they are stateless, which all sessions share.
 struct HTTPGateway: Sendable {
     let options: ListenOptions
-    let style: StreamableServer.Style
+    let style: ListenOptions.Style
     let port: Int
     let gateway: Gateway
     let err: Console.Output
 
-    /// Serves until cancelled.
+    /// Serves until it is asked to end; then nothing new begins, and what is under way may finish, but not for long.
     ///
     /// - Throws: `.conflict` when the port is taken; why the servers cannot start, when not one can.
-    func run(_ paths: Paths) async throws { try await serve(paths) }
-
-    private func serve(_ paths: Paths) async throws {
+    func run(_ paths: Paths, until stop: Promise<Void>) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
         var logger = Logger(label: "docker-mcp")
         logger.logLevel = .notice
+        let certificate = try options.certificate()
         let server = StreamableServer(
             configuration: .init(
-                host: options.host, port: port, style: style, authorization: authorization,
+                host: options.host, port: port, names: options.names, authorization: authorization,
+                certificate: certificate, servers: { Set(gateway.serverNames) },
                 isReady: { if case .success? = ready.current { true } else { false } },
                 onListening: { port in
-                    let path = style == .sse ? "sse" : "mcp"
-                    err.print("> Gateway URL: http://\(shownHost):\(port)/\(path)")
+                    let scheme = certificate == nil ? "http" : "https"
+                    err.print("> Gateway URL: \(scheme)://\(shownHost):\(port)\(style.path)")
                     err.print(note)
-                    err.print("> Start \(style == .sse ? "sse" : "streaming") server on port \(port)")
+                    err.print("> Start \(style.rawValue) server on port \(port)")
                     listening.fulfil(.success(()))
                 }), logger: logger
         ) { session in
-            try await gateway.serve(over: session)
+            try await gateway.serve(over: session, view: view(of: session))
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                try await server.run()
+                try await server.run(until: stop)
                 return true
             }
             group.addTask {
@@ -54,6 +55,14 @@ struct HTTPGateway: Sendable {
         }
     }
 
+    /// The servers a session sees: those its user may use, or the one that it has addressed, under its own names.
+    private func view(of session: HTTPSession) -> GatewayView {
+        if case .server(let name) = session.scope {
+            return session.principal.may(use: name) ? .only(name) : .some([])
+        }
+        return session.principal.servers.map { .some($0.sorted()) } ?? .all
+    }
+
     /// Starts servers of which nothing is known before any client asks: images are fetched, and what cannot work is known.
     private func rehearse() async throws {
         try await gateway.waitUntilListed()
@@ -65,6 +74,15 @@ struct HTTPGateway: Sendable {
         let isLocal = StreamableServer.isLoopback(options.host)
         if !isLocal {
             err.print("Warning: listening on \(options.host): everybody on that network reaches the gateway".printable)
+        }
+        if let file = options.tokens {
+            let tokens = try TokensFile.load(FilePath(file), servers: Set(gateway.serverNames)) {
+                err.print($0.printable)
+            }
+            if paths.setting(BearerToken.variable) != nil || paths.setting(BearerToken.fileVariable) != nil {
+                err.print("Warning: the environment has a token, but only those of \(file) count".printable)
+            }
+            return (.tokens(tokens), "> Use a Bearer token of \(file)".printable)
         }
         guard options.allowUnauthenticated else {
             let (token, source) = try BearerToken.fromEnvironment(paths)

@@ -15,13 +15,16 @@ struct GrantsGroup: AsyncParsableCommand {
 struct GrantsAdd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Let servers use a network or files from now on",
-        usage: "docker mcp grants add [--allow-network SERVER[=NETWORK]] [--allow-files SERVER=PATH[:rw]]")
+        usage: """
+            docker mcp grants add [--allow-network SERVER[=NETWORK]] [--allow-files SERVER=PATH[:rw]] \
+            [--allow-private-network SERVER]
+            """)
 
     @OptionGroup var options: GrantOptions
 
     func validate() throws {
-        if options.allowNetwork.isEmpty && options.allowFiles.isEmpty {
-            throw ValidationError("name what to allow: --allow-network or --allow-files")
+        if options.allowNetwork.isEmpty && options.allowFiles.isEmpty && options.allowPrivateNetwork.isEmpty {
+            throw ValidationError("name what to allow: --allow-network, --allow-files or --allow-private-network")
         }
     }
 
@@ -69,6 +72,7 @@ struct GrantsList: AsyncParsableCommand {
             let list: [JSON] = servers.map { server, grant in
                 [
                     "server": .string(server), "network": grant.network.map { .string($0) } ?? .null,
+                    "privateNetwork": .bool(grant.privateNetwork),
                     "files": .array(grant.files.map { .string($0.description) }),
                 ]
             }
@@ -77,7 +81,10 @@ struct GrantsList: AsyncParsableCommand {
         }
         var table = Table(["SERVER", "NETWORK", "FILES"])
         for (server, grant) in servers {
-            table.append([server, grant.network ?? "", grant.files.map(\.description).joined(separator: ", ")])
+            let networks = [grant.network, grant.privateNetwork ? "private" : nil].compactMap { $0 }
+            table.append([
+                server, networks.joined(separator: ", "), grant.files.map(\.description).joined(separator: ", "),
+            ])
         }
         context.console.out.print(table.text)
     }

@@ -8,6 +8,8 @@ package struct Grants: Sendable, Hashable {
     package struct Grant: Sendable, Hashable {
         /// The Docker network it is connected to; nil for none.
         package var network: String?
+        /// Whether a server that runs somewhere else may be on this machine or in a private network.
+        package var privateNetwork = false
         package var files: [Place] = []
 
         package init() {}
@@ -41,6 +43,14 @@ package struct Grants: Sendable, Hashable {
             try Self.network(parts.count > 1 ? String(parts[1]) : Self.usualNetwork)
     }
 
+    /// - Parameter server: one that runs somewhere else.
+    package mutating func allowPrivateNetwork(_ server: String) throws {
+        guard !server.isEmpty, !server.contains("=") else {
+            throw Self.bad("--allow-private-network \(server)", "Write the name of a server.")
+        }
+        servers[server, default: Grant()].privateNetwork = true
+    }
+
     /// - Parameter text: `SERVER=PATH`, `SERVER=PATH:rw`, or a volume's name for the path.
     package mutating func allowFiles(_ text: String) throws {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -67,6 +77,7 @@ package struct Grants: Sendable, Hashable {
         for (server, grant) in others.servers {
             for place in grant.files { allow(place, to: server) }
             if let network = grant.network { servers[server, default: Grant()].network = network }
+            if grant.privateNetwork { servers[server, default: Grant()].privateNetwork = true }
         }
     }
 
@@ -112,6 +123,7 @@ extension Grants {
     /// ```yaml
     /// fetch: {network: bridge}
     /// git: {files: ["/home/me/project", "/home/me/other:rw"]}
+    /// intranet: {private-network: true}
     /// ```
     package static func load(_ path: FilePath) throws -> Grants {
         guard Files.exists(path) else { return Grants() }
@@ -130,6 +142,12 @@ extension Grants {
                     case "network":
                         guard value != false else { continue }
                         grant.network = try network(value == true ? usualNetwork : value.string ?? "")
+                    case "private-network":
+                        guard let isAllowed = value.bool else {
+                            throw Failure(
+                                .invalidArgument, "private-network of \(member.name) is neither true nor false")
+                        }
+                        grant.privateNetwork = isAllowed
                     case "files":
                         guard let list = value.array else {
                             throw Failure(.invalidArgument, "the files of \(member.name) are no list")
@@ -153,6 +171,7 @@ extension Grants {
         for (server, grant) in servers.sorted(by: { $0.key < $1.key }) {
             text += "\(JSON.quoted(server)):\n"
             if let network = grant.network { text += "  network: \(JSON.quoted(network))\n" }
+            if grant.privateNetwork { text += "  private-network: true\n" }
             if !grant.files.isEmpty { text += "  files:\n" }
             for place in grant.files { text += "    - \(JSON.quoted(place.description))\n" }
         }

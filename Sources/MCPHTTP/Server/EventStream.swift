@@ -5,15 +5,21 @@ internal import NIOCore
 
 /// Server-sent events towards a client, for as long as its connection and the session last.
 struct EventStream: Sendable {
+    /// How long clients wait before they come back to a stream that broke.
+    static let retry = Duration.seconds(1)
+
     let outlet: Outlet
-    let disconnection: Promise<Void>
+    let context: HTTPContext
     /// Written before what comes by the outlet.
     var first: [ByteBuffer] = []
+    /// Whether nothing comes by the outlet.
+    var isOver = false
     /// Called when nothing more is written, whatever the reason.
     let onEnd: @Sendable () -> Void
 
     /// - Parameter held: kept until the stream has ended, also where nobody ever collects it.
-    func response(holding held: some AnyObject & Sendable) -> Response {
+    func response(holding held: some AnyObject & Sendable) async throws -> Response {
+        let disconnection = try await context.disconnection()
         let end = Ending { [outlet, onEnd] in
             outlet.close(discarding: true)
             onEnd()
@@ -21,15 +27,21 @@ struct EventStream: Sendable {
         return Response(
             status: .ok,
             headers: [
-                .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no",
+                .contentType: "text/event-stream", .cacheControl: "no-cache, no-transform", .accelBuffering: "no",
             ],
             body: ResponseBody { [self] writer in
                 defer { withExtendedLifetime((held, end)) {} }
                 for bytes in first { try await writer.write(bytes) }
+                guard !isOver else { return try await writer.finish(nil) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         try await disconnection.value
                         outlet.close(discarding: true)
+                    }
+                    group.addTask {
+                        // Whoever does not read holds the writer in its place: only the connection's end frees it.
+                        try await outlet.cut.value
+                        context.hangUp()
                     }
                     defer { group.cancelAll() }
                     while let item = await outlet.next() {
@@ -43,16 +55,24 @@ struct EventStream: Sendable {
 
     static func bytes(_ item: Outlet.Item) -> ByteBuffer {
         switch item {
-        case .message(let message), .last(let message): event("message", message)
+        case .message(let event), .last(let event): bytes(event)
         case .keepAlive: ByteBuffer(string: ": keep-alive\n\n")
         }
     }
 
+    static func bytes(_ event: StreamEvent) -> ByteBuffer { bytes("message", event.bytes, id: event.id) }
+
+    /// The event without a message that tells a client where a stream begins and when to come back.
+    static func opening(_ position: EventID) -> ByteBuffer {
+        ByteBuffer(string: "id: \(position)\nretry: \(retry.milliseconds)\ndata: \n\n")
+    }
+
     /// One event; data with line breaks is sent as several lines, as the format wants it.
-    static func event(_ name: String, _ data: ByteBuffer) -> ByteBuffer {
+    static func bytes(_ name: String, _ data: ByteBuffer, id: EventID? = nil) -> ByteBuffer {
         var out = ByteBuffer()
-        out.reserveCapacity(data.readableBytes + name.utf8.count + 24)
+        out.reserveCapacity(data.readableBytes + name.utf8.count + 48)
         out.writeString("event: \(name)\n")
+        if let id { out.writeString("id: \(id)\n") }
         for line in data.readableBytesView.split(
             omittingEmptySubsequences: false, whereSeparator: { $0 == 10 || $0 == 13 })
         {
@@ -69,13 +89,4 @@ struct EventStream: Sendable {
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
         deinit { body() }
     }
-}
-
-extension HTTPField.Name {
-    static let accelBuffering = known("X-Accel-Buffering")
-    static let sessionID = known("Mcp-Session-Id")
-    static let protocolVersion = known("MCP-Protocol-Version")
-
-    /// For names that are header names beyond doubt; the type has no initialiser without an optional.
-    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .via }
 }

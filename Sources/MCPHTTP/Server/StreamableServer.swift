@@ -1,5 +1,6 @@
-internal import Core
+package import Core
 internal import Hummingbird
+internal import HummingbirdTLS
 package import Logging
 internal import MCP
 internal import NIOCore
@@ -22,33 +23,63 @@ package struct StreamableServer: Service {
         self.serve = serve
     }
 
-    /// Serves until the surrounding group shuts down or the task is cancelled.
+    /// Serves until the surrounding group shuts down or `stop` is fulfilled: then nothing new begins, and what is under
+    /// way may finish within the limit. Cancelling the task ends everything at once.
     ///
     /// - Throws: `.conflict` when the port is taken; `.invalidArgument` when the address is not this machine's.
-    package func run() async throws {
+    package func run(until stop: Promise<Void>) async throws {
+        let group = try group()
+        do {
+            try await withThrowingTaskGroup(of: Bool.self) { tasks in
+                tasks.addTask {
+                    try await group.run()
+                    return true
+                }
+                tasks.addTask {
+                    try await stop.value
+                    await group.triggerGracefulShutdown()
+                    return false
+                }
+                defer { tasks.cancelAll() }
+                while let isOver = try await tasks.next() { if isOver { return } }
+            }
+        } catch { throw explain(error) }
+    }
+
+    package func run() async throws { try await run(until: Promise()) }
+
+    private func group() throws -> ServiceGroup {
         let limits = configuration.limits
         let sessions = Sessions(maximum: limits.sessions, idleLimit: limits.idle)
-        let front = Front(
-            configuration: configuration,
-            gate: Gate(host: configuration.host, authorization: configuration.authorization), sessions: sessions)
+        let gate = Gate(
+            host: configuration.host, names: Set(configuration.names.map { $0.lowercased() }),
+            authorization: configuration.authorization)
+        let front = Front(configuration: configuration, gate: gate, sessions: sessions)
         let (onListening, port) = (configuration.onListening, configuration.port)
         // What the libraries have to say is about their sockets; what matters here comes as an error.
         var quiet = logger
         quiet.logLevel = .critical
+        let handlers: @Sendable () -> [any RemovableChannelHandler] = {
+            [DisconnectHandler(), RequestTimeouts(limits)]
+        }
+        let tls = configuration.certificate?.configuration
         let application = Application(
             responder: front,
-            server: .http1(configuration: .init(additionalChannelHandlers: [DisconnectHandler()])),
-            configuration: .init(address: .hostname(configuration.host, port: port)),
+            server: try tls.map {
+                try .tls(.http1(configuration: .init(additionalChannelHandlers: handlers())), tlsConfiguration: $0)
+            } ?? .http1(configuration: .init(additionalChannelHandlers: handlers())),
+            configuration: .init(
+                address: .hostname(configuration.host, port: port), backlog: 1024,
+                availableConnectionsDelegate: .maximum(limits.connections, logger: quiet)),
             onServerRunning: { await onListening($0.localAddress?.port ?? port) }, logger: quiet)
-        let running = SessionService(sessions: sessions, beat: limits.keepAlive, logger: logger, serve: serve)
+        let running = SessionService(sessions: sessions, limits: limits, logger: logger, serve: serve)
+        // They end in reverse: while sessions drain, new requests are still told that they come too late.
         let services: [any Service] = [application, running]
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             logger: quiet)
-        group.maximumGracefulShutdownDuration = limits.drain
-        do { try await ServiceGroup(configuration: group).run() } catch {
-            throw explain(error)
-        }
+        group.maximumGracefulShutdownDuration = limits.drain + .seconds(2)
+        return ServiceGroup(configuration: group)
     }
 
     private func explain(_ error: any Error) -> any Error {

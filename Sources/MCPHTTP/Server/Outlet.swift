@@ -1,28 +1,33 @@
+internal import Core
 internal import NIOCore
 internal import Synchronization
 
 /// What waits to be written on one HTTP stream, bounded; the pure part of an `Outlet`.
 struct OutletQueue: Sendable {
     enum Item: Sendable, Hashable {
-        case message(ByteBuffer)
+        case message(StreamEvent)
         /// The message after which nothing follows.
-        case last(ByteBuffer)
+        case last(StreamEvent)
+        /// Says nothing but that somebody is there.
         case keepAlive
 
         var size: Int {
             switch self {
-            case .message(let bytes), .last(let bytes): bytes.readableBytes
+            case .message(let event), .last(let event): event.bytes.readableBytes
             case .keepAlive: 0
             }
         }
     }
 
     static let maximumItems = 256
+    /// Beats of the clock that a client may read nothing for while something waits.
+    static let patience = 3
 
     private let limit: Int
     private var items: [Item] = []
     private var bytes = 0
     private var quiet = 0
+    private var stuck = 0
     private(set) var isClosed = false
 
     /// - Parameter limit: bytes that may wait; one message of any size may always.
@@ -41,14 +46,21 @@ struct OutletQueue: Sendable {
         guard !items.isEmpty else { return nil }
         let item = items.removeFirst()
         bytes -= item.size
+        stuck = 0
         return item
     }
 
     /// A beat of the clock: a stream that was silent for a whole interval gets a sign of life.
-    mutating func tick() {
-        guard items.isEmpty, !isClosed else { return }
+    ///
+    /// - Returns: false where what waits has not been taken for long: the client does not read.
+    mutating func tick() -> Bool {
+        guard items.isEmpty, !isClosed else {
+            stuck += 1
+            return stuck <= Self.patience
+        }
         quiet += 1
         if quiet > 1 { items.append(.keepAlive) }
+        return true
     }
 
     /// Takes nothing more; what waits may still be written, unless there is nobody to write it to.
@@ -59,7 +71,9 @@ struct OutletQueue: Sendable {
 }
 
 /// One HTTP stream towards a client: any number of senders, who wait while it is full, and one reader.
-final class Outlet: Sendable {
+final class Outlet: Sendable, Equatable {
+    static func == (a: Outlet, b: Outlet) -> Bool { a === b }
+
     typealias Item = OutletQueue.Item
 
     private struct State {
@@ -83,25 +97,27 @@ final class Outlet: Sendable {
     }
 
     private let state: Mutex<State>
+    /// Fulfilled when the client has not read for so long that its connection is of no use.
+    let cut = Promise<Void>()
 
     init(limit: Int) { state = Mutex(State(queue: OutletQueue(limit: limit))) }
 
-    /// Queues an item, waiting for room.
+    /// Queues an item, whether there is room or not, so that the order is that of the calls. Whoever has more to say
+    /// waits for `room` first; that bounds what is queued.
     ///
-    /// - Returns: false when the stream is closed or the task cancelled; the item is lost then.
+    /// - Returns: false when the stream is closed; the item is lost then.
     @discardableResult
-    func send(_ item: Item) async -> Bool {
-        while !Task.isCancelled {
-            let isDone = change { state -> Bool? in
-                if state.queue.isClosed { return false }
-                guard state.queue.hasRoom else { return nil }
-                state.queue.add(item)
-                return true
-            }
-            if let isDone { return isDone }
-            await room()
+    func add(_ item: Item) -> Bool {
+        change { state in
+            guard !state.queue.isClosed else { return false }
+            state.queue.add(item)
+            return true
         }
-        return false
+    }
+
+    /// Waits until there is room, the stream is closed, or the task is cancelled.
+    func room() async {
+        while !Task.isCancelled, !state.withLock({ $0.queue.hasRoom || $0.queue.isClosed }) { await waitForChange() }
     }
 
     /// The next item to write; nil when the stream is closed or the task cancelled.
@@ -118,7 +134,7 @@ final class Outlet: Sendable {
         }
     }
 
-    func tick() { change { $0.queue.tick() } }
+    func tick() { if !change({ $0.queue.tick() }) { cut.fulfil(.success(())) } }
 
     func close(discarding: Bool = false) { change { $0.queue.close(discarding: discarding) } }
 
@@ -135,7 +151,7 @@ final class Outlet: Sendable {
         return result
     }
 
-    private func room() async {
+    private func waitForChange() async {
         let place = state.withLock { state in
             defer { state.nextSender += 1 }
             return state.nextSender

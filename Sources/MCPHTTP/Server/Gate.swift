@@ -5,9 +5,11 @@ internal import Core
 struct Gate: Sendable {
     /// The address that was bound, as it was written.
     let host: String
+    /// Other names of this machine that clients use, in lower case.
+    var names: Set<String> = []
     let authorization: Authorization
 
-    enum Refusal: Hashable {
+    enum Refusal: Error, Hashable {
         case host
         case origin
         case unauthorized
@@ -22,20 +24,22 @@ struct Gate: Sendable {
         var isOpenPath = false
     }
 
-    func refusal(of claims: Claims) -> Refusal? {
-        guard isAllowed(authority: claims.authority) else { return .host }
-        if let origin = claims.origin, !Self.isLocal(origin: origin) { return .origin }
-        guard !claims.isOpenPath, case .bearer(let token) = authorization else { return nil }
-        return token.matches(header: claims.authorization) ? nil : .unauthorized
+    /// Who asks, if that is somebody who may.
+    func admit(_ claims: Claims) throws(Refusal) -> Principal {
+        guard isAllowed(authority: claims.authority) else { throw .host }
+        if let origin = claims.origin, !Self.isLocal(origin: origin) { throw .origin }
+        if claims.isOpenPath { return .anybody }
+        guard let principal = authorization.principal(header: claims.authorization) else { throw .unauthorized }
+        return principal
     }
 
     private func isAllowed(authority: String?) -> Bool {
         guard let name = authority.flatMap(Authority.host(of:)) else { return false }
-        if Self.isLoopback(name) || name == host.lowercased() { return true }
+        if Self.isLoopback(name) || name == host.lowercased() || names.contains(name) { return true }
         guard Self.isWildcard(host) else { return false }
         // Listening everywhere, our names are the network's business. A page that rebinds one of them still lacks the
         // token; where there is none, only addresses count, which cannot be rebound.
-        if case .bearer = authorization { return true }
+        if case .tokens = authorization { return true }
         return Self.isAddress(name)
     }
 

@@ -7,6 +7,7 @@ internal import Synchronization
 /// The sessions that are open, shared by the requests that use them and the service that runs them.
 final class Sessions: Sendable {
     private let table: Mutex<SessionTable<HTTPSession>>
+    private let draining = Mutex(false)
     /// New sessions on their way to the service.
     fileprivate let opened = AsyncChannel<HTTPSession>()
 
@@ -28,15 +29,36 @@ final class Sessions: Sendable {
     }
 
     /// Opens a session and has it served.
-    func open(everythingOn outlet: Outlet? = nil) async throws -> Use {
-        let session = HTTPSession(everythingOn: outlet)
-        try table.withLock { table throws(Failure) in try table.open(session.id, session, now: .now) }
+    func open(_ principal: Principal, _ scope: Scope, everythingOn outlet: Outlet? = nil) async throws -> Use {
+        let session = HTTPSession(principal, scope, everythingOn: outlet)
+        let evicted = try table.withLock { table throws(Failure) in
+            try table.open(session.id, session, owner: principal.name, now: .now)
+        }
+        evicted?.end()
         let use = Use(session, self)
         await opened.send(session)
         return use
     }
 
-    func use(_ id: String) -> Use? { table.withLock { $0.use(id) }.map { Use($0, self) } }
+    /// A session, for whom it belongs to.
+    func use(_ id: String, by principal: Principal) -> Use? {
+        table.withLock { $0.use(id, owner: principal.name) }.map { Use($0, self) }
+    }
+
+    /// Whether the gateway is ending: what is under way goes on, nothing new begins.
+    var isDraining: Bool { draining.withLock { $0 } }
+
+    /// Requests that have not been answered yet.
+    private var unanswered: Int { table.withLock { $0.all }.reduce(0) { $0 + $1.unanswered } }
+
+    /// Lets nothing new in, and waits for what is under way, but not for long.
+    fileprivate func drain(limit: Duration) async {
+        draining.withLock { $0 = true }
+        let end = ContinuousClock.now + limit
+        while unanswered > 0, ContinuousClock.now < end, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
 
     /// The client has ended a session.
     func end(_ session: HTTPSession) { table.withLock { $0.end(session.id) }?.end() }
@@ -63,7 +85,7 @@ final class Sessions: Sendable {
 /// Runs every session's server, each in a task of its own, until the server shuts down.
 struct SessionService: Service {
     let sessions: Sessions
-    let beat: Duration
+    let limits: StreamableServer.Limits
     let logger: Logger
     let serve: @Sendable (HTTPSession) async throws -> Void
 
@@ -71,13 +93,14 @@ struct SessionService: Service {
         await withDiscardingTaskGroup { group in
             group.addTask {
                 while true {
-                    do { try await Task.sleep(for: beat) } catch { return }
+                    do { try await Task.sleep(for: limits.keepAlive) } catch { return }
                     sessions.tick()
                 }
             }
             for await session in sessions.opened.cancelOnGracefulShutdown() {
                 group.addTask { await run(session) }
             }
+            await sessions.drain(limit: limits.drain)
             sessions.close()
             group.cancelAll()
         }

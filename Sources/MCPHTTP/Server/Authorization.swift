@@ -1,13 +1,60 @@
 package import Core
+internal import Crypto
 internal import NIOCore
 internal import SystemPackage
 
 /// Who may use the gateway.
 package enum Authorization: Sendable {
-    /// Whoever knows the token.
-    case bearer(BearerToken)
+    /// Whoever knows one of the tokens.
+    case tokens([Token])
     /// Everybody who reaches the port.
     case open
+
+    /// Whoever knows the one token there is.
+    package static func bearer(_ token: BearerToken) -> Authorization {
+        .tokens([Token(digest: token.digest, principal: Principal(name: "token"))])
+    }
+
+    /// Whose token an `Authorization` header carries. The time taken says nothing about any of them.
+    package func principal(header: String?) -> Principal? {
+        guard case .tokens(let tokens) = self else { return .anybody }
+        let parts = (header ?? "").split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        let given = TokenDigest(of: String(parts[1].drop { $0 == " " }))
+        var found: Principal?
+        for token in tokens where token.digest == given { found = found ?? token.principal }
+        return found
+    }
+}
+
+/// A token by its hash, and whose it is.
+package struct Token: Sendable {
+    let digest: TokenDigest
+    let principal: Principal
+
+    package init(digest: TokenDigest, principal: Principal) {
+        self.digest = digest
+        self.principal = principal
+    }
+}
+
+/// The SHA-256 of a token: enough to know it again, useless to whoever reads it.
+package struct TokenDigest: Sendable, Equatable {
+    private let bytes: [UInt8]
+
+    package init(of secret: String) { bytes = Array(SHA256.hash(data: Array(secret.utf8))) }
+
+    /// - Parameter hex: 64 hexadecimal digits, as `sha256sum` prints them.
+    package init?(hex: String) {
+        let digits = hex.compactMap { $0.isASCII ? $0.hexDigitValue.map(UInt8.init) : nil }
+        guard hex.count == 64, digits.count == 64 else { return nil }
+        bytes = stride(from: 0, to: 64, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+
+    /// The time taken says nothing about where they differ.
+    package static func == (a: TokenDigest, b: TokenDigest) -> Bool {
+        zip(a.bytes, b.bytes).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
 }
 
 /// A secret that is compared but never shown by accident: printing or logging one gives a placeholder.
@@ -30,19 +77,9 @@ package struct BearerToken: Sendable, CustomStringConvertible, CustomReflectable
 
     private init(trusted secret: String) { self.secret = secret }
 
+    package var digest: TokenDigest { TokenDigest(of: secret) }
     package var description: String { "(a token)" }
     package var customMirror: Mirror { Mirror(self, children: []) }
-
-    /// Whether an `Authorization` header carries this token. The time taken says nothing about where they differ.
-    func matches(header: String?) -> Bool {
-        let parts = (header ?? "").split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
-        let given = Array(parts[1].drop { $0 == " " }.utf8)
-        let expected = Array(secret.utf8)
-        var difference: UInt8 = given.count == expected.count ? 0 : 1
-        for (index, byte) in expected.enumerated() { difference |= byte ^ (index < given.count ? given[index] : 0) }
-        return difference == 0
-    }
 }
 
 extension BearerToken {
