@@ -73,12 +73,12 @@ package final class Gateway: Sendable {
         _ body: @escaping @Sendable (Gateway) async throws -> R
     ) async throws -> R {
         let gateway = Gateway(servers: servers, settings: settings, engine: engine)
-        async let told: Void = { for await event in gateway.events.stream { await onEvent(event) } }()
+        // A task of its own: also where this one is cancelled, a person wants to read what has been put away.
+        let told = Task { for await event in gateway.events.stream { await onEvent(event) } }
         let outcome = await Result { try await gateway.run(body) }
         gateway.removeReport()
         gateway.events.continuation.finish()
-        // Also where this task is cancelled: a person wants to read what has been put away.
-        await told
+        await told.value
         return try outcome.get()
     }
 

@@ -17,21 +17,41 @@ final class Outbox: Sendable {
     static let maximumBytes = 32 << 20
 
     private struct State {
-        var entries: [Entry] = []
-        var bytes = 0
-        /// Taken by the writer and not out yet.
-        var writing = 0
+        var queue = Queue()
+        /// Whether the writer has one that is not out yet.
+        var isWriting = false
         var isClosed = false
-        var writer: CheckedContinuation<[Entry]?, Never>?
+        var writer: CheckedContinuation<Entry?, Never>?
         var waiting: [CheckedContinuation<Void, Never>] = []
 
-        var hasRoom: Bool { isClosed || bytes < Outbox.maximumBytes && entries.count < Outbox.maximumMessages }
+        var hasRoom: Bool { isClosed || queue.bytes < Outbox.maximumBytes && queue.count < Outbox.maximumMessages }
+    }
 
-        mutating func take() -> [Entry]? {
-            guard !entries.isEmpty else { return nil }
-            defer { (entries, bytes) = ([], 0) }
-            writing = entries.count
-            return entries
+    /// First in, first out.
+    private struct Queue {
+        private var entries: [Entry] = []
+        private var first = 0
+        private(set) var bytes = 0
+
+        var count: Int { entries.count - first }
+        var all: ArraySlice<Entry> { entries[first...] }
+
+        mutating func add(_ entry: Entry) {
+            entries.append(entry)
+            bytes += entry.bytes.readableBytes
+        }
+
+        mutating func take() -> Entry? {
+            guard first < entries.count else { return nil }
+            let entry = entries[first]
+            first += 1
+            bytes -= entry.bytes.readableBytes
+            // What has been taken must not hold its bytes.
+            if first == entries.count || first >= 64 {
+                entries.removeFirst(first)
+                first = 0
+            }
+            return entry
         }
     }
 
@@ -40,21 +60,24 @@ final class Outbox: Sendable {
     /// - Returns: false where the connection is closed.
     @discardableResult
     func put(_ entry: Entry) -> Bool {
-        let (writer, batch, isOpen) = state.withLock {
-            state -> (CheckedContinuation<[Entry]?, Never>?, [Entry]?, Bool) in
-            guard !state.isClosed else { return (nil, nil, false) }
-            state.entries.append(entry)
-            state.bytes += entry.bytes.readableBytes
-            guard let writer = state.writer else { return (nil, nil, true) }
+        let (writer, isOpen) = state.withLock { state -> (CheckedContinuation<Entry?, Never>?, Bool) in
+            guard !state.isClosed else { return (nil, false) }
+            guard let writer = state.writer else {
+                state.queue.add(entry)
+                return (nil, true)
+            }
+            // The writer waits, so nothing else does.
             state.writer = nil
-            return (writer, state.take(), true)
+            state.isWriting = true
+            return (writer, true)
         }
-        writer?.resume(returning: batch)
+        writer?.resume(returning: entry)
         return isOpen
     }
 
     var hasRoom: Bool { state.withLock { $0.hasRoom } }
-    var isEmpty: Bool { state.withLock { $0.entries.isEmpty && $0.writing == 0 } }
+    var isWriting: Bool { state.withLock { $0.isWriting } }
+    var isEmpty: Bool { state.withLock { $0.queue.count == 0 && !$0.isWriting } }
 
     /// Waits until there is room, or nothing more can be sent.
     func room() async {
@@ -69,32 +92,34 @@ final class Outbox: Sendable {
     }
 
     /// What is to be written next, for the one writer; nil when the connection is closed.
-    func next() async -> [Entry]? {
+    func next() async -> Entry? {
         await withCheckedContinuation { writer in
-            let (batch, isOver, waiting) = state.withLock {
-                state -> ([Entry]?, Bool, [CheckedContinuation<Void, Never>]) in
-                state.writing = 0
-                guard !state.isClosed else { return (nil, true, []) }
-                guard let batch = state.take() else {
+            let (entry, waits, waiting) = state.withLock {
+                state -> (Entry?, Bool, [CheckedContinuation<Void, Never>]) in
+                state.isWriting = false
+                guard !state.isClosed else { return (nil, false, []) }
+                guard let entry = state.queue.take() else {
                     state.writer = writer
-                    return (nil, false, [])
+                    return (nil, true, [])
                 }
+                state.isWriting = true
+                guard state.hasRoom else { return (entry, false, []) }
                 defer { state.waiting = [] }
-                return (batch, false, state.waiting)
+                return (entry, false, state.waiting)
             }
-            if batch != nil || isOver { writer.resume(returning: batch) }
+            if !waits { writer.resume(returning: entry) }
             for waiter in waiting { waiter.resume() }
         }
     }
 
     /// Takes nothing more.
     ///
-    /// - Returns: what has not been taken by the writer.
+    /// - Returns: what the writer has not taken.
     func close() -> [Entry] {
         let (writer, waiting, left) = state.withLock { state in
             state.isClosed = true
-            defer { (state.writer, state.waiting, state.entries, state.bytes) = (nil, [], [], 0) }
-            return (state.writer, state.waiting, state.entries)
+            defer { (state.writer, state.waiting, state.queue) = (nil, [], Queue()) }
+            return (state.writer, state.waiting, Array(state.queue.all))
         }
         writer?.resume(returning: nil)
         for waiter in waiting { waiter.resume() }

@@ -70,22 +70,17 @@ extension Peer {
 
     /// Writes what is in the outbox until the connection is closed.
     private func write(_ send: SendMessage) async {
-        while let batch = await outbox.next() {
-            for (place, entry) in batch.enumerated() {
-                do { try await send(entry.bytes, entry.relation) } catch {
-                    // What came after it in this batch has not been sent either.
-                    let reason = Failure(.unavailable, "the connection broke", cause: error)
-                    close(reason, unsent: batch[(place + 1)...].compactMap(\.request))
-                    return
-                }
+        while let entry = await outbox.next() {
+            do { try await send(entry.bytes, entry.relation) } catch {
+                return close(Failure(.unavailable, "the connection broke", cause: error))
             }
         }
     }
 
     /// Ends everything that is under way.
-    private func close(_ reason: Failure, unsent: [RPC.ID] = []) {
+    private func close(_ reason: Failure) {
         let left = state.withLock { $0.close(reason) }
-        let unsent = Set(unsent + outbox.close().compactMap(\.request))
+        let unsent = Set(outbox.close().compactMap(\.request))
         for (id, asked) in left.waiters {
             asked.onAnswer(.failure(unsent.contains(id) ? NotSent(reason: reason) : reason))
         }

@@ -161,6 +161,9 @@ package final class Peer: Sendable {
     /// Whether the other side reads what it is sent. Where it does not, what can be done without is better left out.
     package var hasRoom: Bool { outbox.hasRoom }
 
+    /// Whether a message is on its way out.
+    var isWriting: Bool { outbox.isWriting }
+
     /// Waits until there is room for more.
     package func room() async { await outbox.room() }
 }

@@ -1,8 +1,10 @@
 import Core
-import MCP
 import NIOCore
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import MCP
 
 @Suite(.timeLimit(.minutes(1))) struct PeerTests {
     private static func makeServer() -> ToolServer {
@@ -96,6 +98,34 @@ import Testing
             }
         }
         #expect(failure?.code == .unavailable)
+    }
+
+    /// What the other side has certainly not seen can be asked of another one.
+    @Test func whatHasNotLeftIsKnown() async throws {
+        let (near, far) = MemoryTransport.pair()
+        let outcomes = Outcomes()
+        await #expect(throws: Failure.self) {
+            try await Peer.run(over: near, handler: Silent()) { peer in
+                for name in ["first", "second", "third"] {
+                    peer.ask(name) { outcome in outcomes.add(name, outcome) }
+                }
+                // The writer has the first one in its hands: nobody knows about that.
+                while !peer.isWriting { await Task.yield() }
+                far.finish()
+                await untilCancelled()
+            }
+        }
+        #expect(outcomes.all == ["first": false, "second": true, "third": true])
+    }
+
+    private final class Outcomes: Sendable {
+        private let found = Mutex<[String: Bool]>([:])
+        var all: [String: Bool] { found.withLock { $0 } }
+
+        func add(_ name: String, _ outcome: Result<RawJSON, any Error>) {
+            guard case .failure(let error) = outcome else { return }
+            found.withLock { $0[name] = error is NotSent }
+        }
     }
 
     @Test func cancellingARequestTellsTheOtherSide() async throws {
