@@ -21,6 +21,7 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -96,13 +97,15 @@ let package = Package(
         library("Dialects", ["Core", nioCore]),
         library("ParserChecks", ["Core", "Dialects", "ModelStore", "OCI", nioCore, system]),
         library(
-            "Inference", ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system],
+            "Inference",
+            ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py")]),
         library(
             "RunnerAPI",
             [
-                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms,
-                asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, system,
+                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient,
+                httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix,
+                serviceLifecycle, system,
             ]),
 
         // MCP Toolkit and Gateway.
@@ -162,7 +165,7 @@ let package = Package(
         tests(
             "ModelStoreTests",
             ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
-        tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, system]),
+        tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, system]),
         tests(
             "RunnerAPITests",
             [

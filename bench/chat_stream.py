@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Chat streaming through the daemon against the engine directly, in one run; prints Markdown.
 
-usage: chat_stream.py --wharf PROGRAM --model GGUF --home FOLDER [--rounds 3] [--seconds 3] [--clients 1,4]
+usage: chat_stream.py --wharf PROGRAM --model GGUF --home FOLDER [--rounds 3] [--seconds 3] [--clients 1,8]
 The daemon loads the model by itself. The direct engine is started with the very command line and environment of the
 daemon's own engine process, on a TCP port instead of its socket. Rounds alternate (daemon, engine, daemon, ...);
 medians of the rounds are shown. Linux only: it reads /proc. Standard library only.
@@ -9,6 +9,7 @@ medians of the rounds are shown. Linux only: it reads /proc. Standard library on
 
 import argparse
 import datetime
+import http.client
 import json
 import os
 import platform
@@ -90,14 +91,51 @@ def on_tcp(words, port):
 
 
 def measure(label, url, body, clients, seconds, pid):
-    command = [sys.executable, os.path.join(HERE, "httpbench.py"), "--url", url, "--body", json.dumps(body), "-c", str(clients)]
-    command += ["--seconds", str(seconds), "--label", label, "--pid", str(pid), "--json", "/dev/stdout"]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    row = json.loads(next(line for line in lines if line.startswith("{")))
-    if row["errors"]:
-        sys.exit(f"chat_stream: {label}: {row['errors']} errors, first {row['first_error']}")
-    print(f"  {label:7} {clients} clients: {row['per_s']} answers/s, p50 {row['p50_ms']} ms", file=sys.stderr, flush=True)
+    command = [sys.executable, os.path.join(HERE, "streams.py"), "--url", url, "--body", json.dumps(body), "-c", str(clients)]
+    command += ["--seconds", str(seconds), "--pid", str(pid)]
+    row = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    print(
+        f"  {label:7} {clients:2} streams: {row['tokens_per_s']:.0f} tokens/s, first {row['first_p50_ms']:.2f} ms, "
+        f"{row['cpu_us_per_token']:.1f} us of CPU a token", file=sys.stderr, flush=True)
     return row
+
+
+def first_token(url, body):
+    """Seconds to the first byte of a streamed answer's body."""
+    began = time.monotonic()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, json.dumps({**body, "max_tokens": 1, "stream": True}).encode(), {"Content-Type": "application/json"})
+    with opener.open(request, timeout=120) as answer:
+        answer.read(1)
+        return time.monotonic() - began
+
+
+def cold_through(base, url, body):
+    fetch(f"{base}/engines/unload", {"all": True})
+    while json.loads(fetch(f"{base}/engines/ps")):
+        time.sleep(0.02)
+    time.sleep(0.3)
+    return first_token(url, body)
+
+
+def cold_direct(words, folder, environment, port, log, body):
+    """The same for an engine alone: from its start to ready, as seen by asking every half millisecond, and the answer."""
+    began = time.monotonic()
+    engine = subprocess.Popen(on_tcp(words, port), cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        while True:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+                connection.request("GET", "/health")
+                if connection.getresponse().status == 200:
+                    break
+            except OSError:
+                pass
+            time.sleep(0.0005)
+        ready = time.monotonic() - began
+        return ready, first_token(f"http://127.0.0.1:{port}/v1/chat/completions", body)
+    finally:
+        stop(engine)
 
 
 def tokens_of(answer):
@@ -127,7 +165,10 @@ def main():
     parser.add_argument("--home", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--clients", default="1,4")
+    parser.add_argument("--clients", default="1,8")
+    parser.add_argument("--many", type=int, default=64, help="streams at once of one more round")
+    parser.add_argument("--tokens", type=int, default=400)
+    parser.add_argument("--title", default="Pebble (1.1 M parameters)")
     parser.add_argument("--build", default="unknown build")
     options = parser.parse_args()
     port, direct_port = free_port(), free_port()
@@ -143,7 +184,7 @@ def main():
     try:
         base = f"http://127.0.0.1:{port}"
         wait_for(f"{base}/models", daemon)
-        body = {"model": "pebble", "messages": [{"role": "user", "content": PROMPT}], "temperature": 0, "max_tokens": 400}
+        body = {"model": "pebble", "messages": [{"role": "user", "content": PROMPT}], "temperature": 0, "max_tokens": options.tokens, "seed": 1}
         through = f"{base}/engines/v1/chat/completions"
         tokens, text = tokens_of(fetch(through, body))
         words, folder, engine_environment = engine_of(daemon.pid)
@@ -155,11 +196,16 @@ def main():
         if tokens_of(fetch(direct, body)) != (tokens, text):
             sys.exit("chat_stream: daemon and engine do not give the same answer; nothing to compare")
         rows = run_rounds(options, {**body, "stream": True}, through, direct, daemon.pid, engine.pid)
+        many = measure("daemon", through, {**body, "stream": True, "max_tokens": min(options.tokens, 64)}, options.many, 0.1, daemon.pid)
+        stop(engine)
+        processes.remove(engine)
+        cold = [(cold_through(base, through, body), *cold_direct(words, folder, engine_environment, free_port(), log, body))
+                for _ in range(2 * options.rounds + 1)]
     finally:
         for process in reversed(processes):
             stop(process)
         log.close()
-    print(table(options, rows, tokens))
+    print(table(options, rows, many, cold))
 
 
 def run_rounds(options, body, through, direct, daemon_pid, engine_pid):
@@ -172,33 +218,31 @@ def run_rounds(options, body, through, direct, daemon_pid, engine_pid):
     return rows
 
 
-def table(options, rows, tokens):
+def table(options, rows, many, cold):
     def middle(clients, label, key):
         return statistics.median(row[key] for row in rows[clients, label])
 
-    busy = max(row["cores_busy_before"] for group in rows.values() for row in group)
     lines = [
-        f"Measured {datetime.date.today()} on {cpu_model()}, {os.cpu_count()} cores; {options.build}. "
-        f"Model: Pebble (1.1 M parameters), {tokens} tokens an answer; {options.rounds} alternating rounds of "
-        f"{options.seconds:g} s, medians. Load generator, daemon and engine share the cores; other work kept up to "
-        f"{busy:g} cores busy before a round.",
+        f"Measured {datetime.date.today()} on {cpu_model()}, {os.cpu_count()} cores; {options.build}. Model: {options.title}, "
+        f"answers of at most {options.tokens} tokens; {options.rounds} alternating rounds of {options.seconds:g} s, medians. "
+        "Load generator, daemon and engine share the cores.",
         "",
-        "| clients | what | engine | through wharf | wharf/engine |",
+        "| streams | what | engine | through wharf | wharf/engine |",
         "|---:|---|---:|---:|---:|",
     ]
-    kinds = [("answers per second", "per_s", 1), ("whole answer, p50 ms", "p50_ms", 1), ("first bytes, p50 ms", "first_p50_ms", 2)]
+    kinds = [
+        ("tokens per second, all streams", "tokens_per_s", 0), ("tokens per second of one stream, p50", "decode_p50", 1),
+        ("first bytes, p50 ms", "first_p50_ms", 2), ("longest pause in a stream, ms", "gap_max_ms", 1),
+    ]
     for clients in sorted({clients for clients, _ in rows}):
         for name, key, digits in kinds:
             engine, daemon = middle(clients, "engine", key), middle(clients, "daemon", key)
             lines.append(f"| {clients} | {name} | {engine:.{digits}f} | {daemon:.{digits}f} | {daemon / engine:.2f} |")
-        added = (middle(clients, "daemon", "p50_ms") - middle(clients, "engine", "p50_ms")) * 1000 / tokens
-        cpu = middle(clients, "daemon", "cpu_ms_per_req") * 1000 / tokens
-        lines.append(f"| {clients} | added per token, µs of time; the daemon's own CPU | | {added:.0f}; {cpu:.0f} | |")
-    lines += [
-        "",
-        "A model this small gives a token in a fraction of a millisecond, so every cost of the way shows; one that takes "
-        "20 ms a token hides it.",
-    ]
+        lines.append(f"| {clients} | the daemon's own CPU, µs a token | | {middle(clients, 'daemon', 'cpu_us_per_token'):.1f} | |")
+    lines.append(f"| {options.many} | answers, of {options.many} asked at once | | {many['answers']} | |")
+    lines.append(f"| {options.many} | the daemon's own CPU, µs a token | | {many['cpu_us_per_token']:.1f} | |")
+    through, ready, first = (statistics.median(row[place] for row in cold) * 1e3 for place in range(3))
+    lines.append(f"| | cold model to first token, ms | {ready:.0f} + {first:.0f} | {through:.0f} | {through - ready - first:+.0f} ms |")
     return "\n".join(lines)
 
 

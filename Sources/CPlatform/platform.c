@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
@@ -51,4 +52,13 @@ void wharf_start_writeback(int descriptor, long long offset, long long count) {
     (void)offset;
     (void)count;
 #endif
+}
+
+long wharf_raise_descriptor_limit(long most) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+    rlim_t wanted = limit.rlim_max < (rlim_t)most ? limit.rlim_max : (rlim_t)most;
+    if (limit.rlim_cur >= wanted) return (long)(limit.rlim_cur < (rlim_t)most ? limit.rlim_cur : (rlim_t)most);
+    limit.rlim_cur = wanted;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? (long)wanted : -1;
 }

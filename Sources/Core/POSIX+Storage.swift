@@ -29,4 +29,13 @@ extension POSIX {
         guard fstat(descriptor.rawValue, &info) == 0 else { throw Errno(rawValue: errno) }
         return UInt64(info.st_ino)
     }
+
+    /// Lets this process have as many open files as the system allows it, up to `most`; systems start with few.
+    ///
+    /// - Returns: how many it may have, as far as that is known.
+    @discardableResult
+    package static func raiseDescriptorLimit(to most: Int) -> Int? {
+        let limit = wharf_raise_descriptor_limit(most)
+        return limit < 0 ? nil : limit
+    }
 }

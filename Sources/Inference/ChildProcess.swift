@@ -76,7 +76,7 @@ package struct ChildProcess: Sendable {
                 group.addTask { try await execute(output) }
                 group.addTask {
                     try await Readiness(
-                        client: client, address: spec.address, path: spec.readiness, timeout: policy.loadTimeout
+                        address: spec.address, path: spec.readiness, timeout: policy.loadTimeout
                     ).wait()
                     ready.fulfil(.success(()))
                     onReady()

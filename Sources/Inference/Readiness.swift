@@ -1,36 +1,34 @@
-internal import AsyncHTTPClient
 internal import Core
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 internal import SystemPackage
 
 /// Finds out within milliseconds that an engine has loaded its model.
 ///
 /// A socket's file is looked for first, which costs a system call; only then is the engine asked.
 struct Readiness {
-    let client: HTTPClient
     let address: EngineAddress
     let path: String
     let timeout: Duration
 
-    private static let firstPause = Duration.milliseconds(2)
-    private static let longestPause = Duration.milliseconds(25)
+    /// How long the engine may take to say whether it is ready.
+    private static let patience = TimeAmount.seconds(5)
+    private static let shortestPause = Duration.milliseconds(1)
+    private static let longestPause = Duration.milliseconds(10)
 
     /// Returns when the path answers 200.
     ///
     /// - Throws: `.timedOut`; `CancellationError`.
     func wait() async throws {
         let start = ContinuousClock.now
-        var pause = Self.firstPause
-        while ContinuousClock.now - start < timeout {
-            if mayListen {
-                if await isHealthy() { return }
-                try await Task.sleep(for: pause)
-                // A small model is ready at once and noticed at once; a large one is not bothered.
-                pause = min(pause * 3 / 2, Self.longestPause)
-            } else {
-                try await Task.sleep(for: Self.firstPause)
-            }
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        while true {
+            if mayListen, await isHealthy(eventLoop) { return }
+            let elapsed = ContinuousClock.now - start
+            guard elapsed < timeout else { break }
+            // A small model is ready at once and noticed at once; a large one is not bothered for a fiftieth of its time.
+            try await Task.sleep(for: min(max(elapsed / 50, Self.shortestPause), Self.longestPause))
         }
         throw Failure(
             .timedOut, "the engine has not loaded the model after \(timeout.components.seconds) s",
@@ -44,11 +42,18 @@ struct Readiness {
         }
     }
 
-    private func isHealthy() async -> Bool {
-        var request = HTTPClientRequest(url: address.url(path))
-        request.headers.add(name: "host", value: address.host)
-        guard let response = try? await client.execute(request, timeout: .seconds(5)) else { return false }
-        _ = try? await response.body.collect(upTo: 64 << 10)
-        return response.status == .ok
+    private func isHealthy(_ eventLoop: any EventLoop) async -> Bool {
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: path, headers: ["host": address.host, "connection": "close"])
+        let asking = Task {
+            try await EngineExchange.begin(head, body: ByteBuffer(), to: address, on: eventLoop).1.status
+        }
+        let limit = eventLoop.scheduleTask(in: Self.patience) { asking.cancel() }
+        defer { limit.cancel() }
+        return await withTaskCancellationHandler {
+            (try? await asking.value) == .ok
+        } onCancel: {
+            asking.cancel()
+        }
     }
 }

@@ -47,3 +47,23 @@ extension RunnerStatus {
             lastUsed: lastUsed, inUse: inUse, loading: loading, keepAlive: keepAlive)
     }
 }
+
+extension Scheduler {
+    /// The runners that are ready.
+    package func readyRunners() -> [Runner] {
+        shared.withLock { $0.state.slots }.compactMap { slot in
+            guard case .ready(let id, let load, _, _) = slot else { return nil }
+            return Runner(id: id, load: load, address: .unix(socket(id)))
+        }
+    }
+
+    /// Requests that wait for a runner.
+    package var waitingCount: Int { shared.withLock { $0.waiting.count } }
+
+    /// Whether a lease for this load would be had at once.
+    package func isReady(_ load: Load) -> Bool {
+        shared.withLock { shared in
+            shared.state.slots.contains { if case .ready(_, let held, _, _) = $0 { held.key == load.key } else { false } }
+        }
+    }
+}

@@ -224,7 +224,7 @@ package final class Scheduler: Sendable {
 
     // MARK: Sockets
 
-    private func socket(_ id: Runner.ID) -> FilePath { sockets.appending("\(id).sock") }
+    func socket(_ id: Runner.ID) -> FilePath { sockets.appending("\(id).sock") }
 
     private static let folderPrefix = "wharf-run-"
 

@@ -28,6 +28,9 @@ final class Activity: Sendable {
 
     func begin() -> Use { Use(self) }
 
+    /// How many uses go on now.
+    var ongoing: Int { state.withLock { $0.ongoing } }
+
     /// Since when nothing has been asked; nil while something is going on.
     var idleSince: ContinuousClock.Instant? { state.withLock { $0.ongoing == 0 ? $0.lastUsed : nil } }
 }

@@ -16,7 +16,24 @@ struct Context: RequestContext {
     var isUnixSocket: Bool { channel.localAddress?.protocol == .unix }
 
     /// Fulfilled when the client has gone away.
-    func disconnection() async throws -> Promise<Void> { try await DisconnectHandler.disconnection(of: channel) }
+    func disconnection() async throws -> Promise<Void> { try await onConnection { $0.disconnection } }
+
+    /// From here to the end of the answer the client's going away cancels the task that makes it.
+    ///
+    /// - Throws: `CancellationError` where it is gone already.
+    func cancelWhenGone() async throws { try await onConnection { try $0.cancelWhenGone() } }
+
+    private func onConnection<R: Sendable>(
+        _ body: @escaping @Sendable (ClientConnection) throws -> R
+    ) async throws -> R {
+        let channel = channel
+        if channel.eventLoop.inEventLoop {
+            return try body(channel.pipeline.syncOperations.handler(type: ClientConnection.self))
+        }
+        return try await channel.eventLoop.submit {
+            try body(channel.pipeline.syncOperations.handler(type: ClientConnection.self))
+        }.get()
+    }
 
     /// Runs `body`, and cancels it when the client goes away.
     ///

@@ -59,7 +59,7 @@ package struct RunnerServer: Service {
         let scheduler = Scheduler(
             backends: backends, configuration: configuration.scheduler, client: client, logger: logger)
         let activity = Activity()
-        let router = router(scheduler, client, activity)
+        let router = router(scheduler, activity)
         var services: [any Service] = [SchedulerService(scheduler: scheduler)]
         if let limit = configuration.idleExit {
             services.append(IdleExit(limit: limit, activity: activity, scheduler: scheduler, logger: logger))
@@ -120,8 +120,9 @@ package struct RunnerServer: Service {
         }
     }
 
-    private func router(_ scheduler: Scheduler, _ client: HTTPClient, _ activity: Activity) -> Router<Context> {
+    private func router(_ scheduler: Scheduler, _ activity: Activity) -> Router<Context> {
         let router = Router(context: Context.self)
+        router.add(middleware: OffLoop())
         router.add(
             middleware: OriginGuard(
                 publicHost: Self.isLoopback(configuration.host) ? nil : configuration.host,
@@ -139,8 +140,12 @@ package struct RunnerServer: Service {
         let planner = LoadPlanner(
             store: store, configurations: ConfigurationFile(configuration.modelConfigurations),
             backends: scheduler.backends)
+        let (metrics, recorder) = (Metrics(), RequestRecorder())
+        let relay = Relay(scheduler: scheduler, activity: activity, metrics: metrics, recorder: recorder)
+        MetricsRoutes(metrics: metrics, scheduler: scheduler, activity: activity).add(to: router)
+        RequestRoutes(recorder: recorder, store: store, isOpen: false).add(to: router)
         OpenAIRoutes(
-            store: store, planner: planner, relay: Relay(scheduler: scheduler, client: client, activity: activity)
+            store: store, planner: planner, relay: relay
         ).add(to: router)
         return router
     }
@@ -151,7 +156,7 @@ package struct RunnerServer: Service {
     ) -> some ApplicationProtocol {
         Application(
             router: router,
-            server: .http1(configuration: .init(additionalChannelHandlers: [DisconnectHandler()])),
+            server: LoopChannel.builder,
             configuration: .init(address: address), onServerRunning: onListening, logger: logger)
     }
 

@@ -95,6 +95,33 @@ import Testing
         }
     }
 
+    /// Asks for a large answer and reads none of it.
+    @Test func whoReadsNothingIsHungUpOn() async throws {
+        var limits = StreamableServer.Limits()
+        limits.stall = .milliseconds(50)
+        try await Bench.run(limits: limits) { (bench) async throws in
+            let session = try await bench.session()
+            let body = Bench.call("echo", 1, #"{"x":"\#(String(repeating: "x", count: 4 << 20))"}"#)
+            let head = """
+                POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer \(Bench.token)\r\nmcp-session-id: \(session)\r
+                content-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n
+                """
+            let closed = Promise<Void>()
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.autoRead, value: false).channelOption(.socketOption(.so_rcvbuf), value: 4096)
+                .connect(host: "127.0.0.1", port: bench.port).get()
+            channel.closeFuture.whenComplete { _ in closed.fulfil(.success(())) }
+            try await channel.writeAndFlush(ByteBuffer(string: head + body))
+            while await bench.served.ongoing > 0, closed.current == nil {
+                // Its end is seen by writing: nothing is read.
+                try? await channel.writeAndFlush(ByteBuffer(string: " ")).get()
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            try? await channel.close()
+            #expect(try await bench.call("echo", session: session).status == 200)
+        }
+    }
+
     @Test func manySessionsComeCallAndVanish() async throws {
         var limits = StreamableServer.Limits()
         limits.sessions = 64

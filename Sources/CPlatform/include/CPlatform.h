@@ -20,6 +20,9 @@ int wharf_spawn_add_close_others(posix_spawn_file_actions_t *actions);
 /// and other platforms do nothing.
 void wharf_start_writeback(int descriptor, long long offset, long long count);
 
+/// Lets this process have as many open files as it is allowed to, up to `most`; returns how many that are, or -1.
+long wharf_raise_descriptor_limit(long most);
+
 /// The terminal's width in columns, or 0 when `descriptor` is not a terminal.
 int wharf_terminal_columns(int descriptor);
 

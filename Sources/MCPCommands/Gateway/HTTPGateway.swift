@@ -21,13 +21,16 @@ struct HTTPGateway: Sendable {
     func run(_ paths: Paths, until stop: Promise<Void>) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
+        var limits = StreamableServer.Limits()
+        // Servers and files need some of them too.
+        if let files = POSIX.raiseDescriptorLimit(to: 16384) { limits.connections = min(limits.connections, files / 2) }
         var logger = Logger(label: "docker-mcp")
         logger.logLevel = .notice
         let certificate = try options.certificate()
         let server = StreamableServer(
             configuration: .init(
                 host: options.host, port: port, names: options.names, authorization: authorization,
-                certificate: certificate, servers: { Set(gateway.serverNames) },
+                certificate: certificate, limits: limits, servers: { Set(gateway.serverNames) },
                 isReady: { if case .success? = ready.current { true } else { false } },
                 onListening: { port in
                     let scheme = certificate == nil ? "http" : "https"

@@ -38,11 +38,6 @@ struct EventStream: Sendable {
                         try await disconnection.value
                         outlet.close(discarding: true)
                     }
-                    group.addTask {
-                        // Whoever does not read holds the writer in its place: only the connection's end frees it.
-                        try await outlet.cut.value
-                        context.hangUp()
-                    }
                     defer { group.cancelAll() }
                     while let item = await outlet.next() {
                         try await writer.write(Self.bytes(item))

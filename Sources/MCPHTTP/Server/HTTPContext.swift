@@ -16,9 +16,6 @@ struct HTTPContext: RequestContext {
     /// Fulfilled when the client has gone away.
     func disconnection() async throws -> Promise<Void> { try await DisconnectHandler.disconnection(of: channel) }
 
-    /// Ends the connection without another word.
-    func hangUp() { channel.close(promise: nil) }
-
     /// Has something done later, unless the result is cancelled before.
     func after(_ delay: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
         channel.eventLoop.scheduleTask(in: .init(delay), body)

@@ -1,4 +1,3 @@
-internal import Core
 internal import NIOCore
 internal import Synchronization
 
@@ -20,14 +19,11 @@ struct OutletQueue: Sendable {
     }
 
     static let maximumItems = 256
-    /// Beats of the clock that a client may read nothing for while something waits.
-    static let patience = 3
 
     private let limit: Int
     private var items: [Item] = []
     private var bytes = 0
     private var quiet = 0
-    private var stuck = 0
     private(set) var isClosed = false
 
     /// - Parameter limit: bytes that may wait; one message of any size may always.
@@ -46,21 +42,14 @@ struct OutletQueue: Sendable {
         guard !items.isEmpty else { return nil }
         let item = items.removeFirst()
         bytes -= item.size
-        stuck = 0
         return item
     }
 
     /// A beat of the clock: a stream that was silent for a whole interval gets a sign of life.
-    ///
-    /// - Returns: false where what waits has not been taken for long: the client does not read.
-    mutating func tick() -> Bool {
-        guard items.isEmpty, !isClosed else {
-            stuck += 1
-            return stuck <= Self.patience
-        }
+    mutating func tick() {
+        guard items.isEmpty, !isClosed else { return }
         quiet += 1
         if quiet > 1 { items.append(.keepAlive) }
-        return true
     }
 
     /// Takes nothing more; what waits may still be written, unless there is nobody to write it to.
@@ -97,8 +86,6 @@ final class Outlet: Sendable, Equatable {
     }
 
     private let state: Mutex<State>
-    /// Fulfilled when the client has not read for so long that its connection is of no use.
-    let cut = Promise<Void>()
 
     init(limit: Int) { state = Mutex(State(queue: OutletQueue(limit: limit))) }
 
@@ -134,7 +121,7 @@ final class Outlet: Sendable, Equatable {
         }
     }
 
-    func tick() { if !change({ $0.queue.tick() }) { cut.fulfil(.success(())) } }
+    func tick() { change { $0.queue.tick() } }
 
     func close(discarding: Bool = false) { change { $0.queue.close(discarding: discarding) } }
 

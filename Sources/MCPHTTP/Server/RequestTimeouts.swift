@@ -46,7 +46,8 @@ struct RequestPace: Sendable {
     }
 }
 
-/// Closes connections whose clients take for ever over a request, so that nobody holds them for nothing.
+/// Closes connections whose clients take for ever over a request, or over reading the answer, so that nobody holds them
+/// for nothing.
 final class RequestTimeouts: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -55,16 +56,23 @@ final class RequestTimeouts: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var pace: RequestPace
     private var timer: Scheduled<Void>?
+    /// Runs while more waits to be read than the connection takes.
+    private var stall: Scheduled<Void>?
 
     init(_ limits: StreamableServer.Limits) { pace = RequestPace(limits, now: .now) }
 
     func handlerAdded(context: ChannelHandlerContext) { watch(context) }
 
-    func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) { cancel() }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
+        cancel()
         context.fireChannelInactive()
+    }
+
+    private func cancel() {
+        timer?.cancel()
+        stall?.cancel()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -78,11 +86,34 @@ final class RequestTimeouts: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) {
-            pace.answered(now: .now)
-            watch(context)
+        guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        let written = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        written.futureResult.whenSuccess {
+            let (handler, context) = bound.value
+            handler.pace.answered(now: .now)
+            handler.watch(context)
         }
-        context.write(data, promise: promise)
+        context.write(data, promise: written)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stall?.cancel()
+        stall = nil
+        if !context.channel.isWritable { watchReading(context, waiting: nil) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Whoever reads nothing for long holds the memory of what waits.
+    private func watchReading(_ context: ChannelHandlerContext, waiting: Int?) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        stall = context.eventLoop.scheduleTask(in: .init(pace.limits.stall)) {
+            let (handler, context) = bound.value
+            let now = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+            guard let now, now > 0 else { return }
+            if now == waiting { return context.close(promise: nil) }
+            handler.watchReading(context, waiting: now)
+        }
     }
 
     /// One timer at most, which looks again when it comes too early.

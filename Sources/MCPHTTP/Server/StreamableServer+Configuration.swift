@@ -11,6 +11,8 @@ extension StreamableServer {
         /// How long a body may take, and the bytes a second that buy it more time.
         package var bodyTime = Duration.seconds(30)
         package var bodyRate = 64 << 10
+        /// How long a client may read nothing while something waits for it.
+        package var stall = Duration.seconds(60)
         /// How long a request may go unanswered before it becomes a stream of events that can be resumed.
         package var quick = Duration.milliseconds(50)
         /// Bytes a message may have.

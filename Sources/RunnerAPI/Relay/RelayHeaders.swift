@@ -16,11 +16,11 @@ enum RelayHeaders {
     /// What an engine would say about itself.
     private static let engines: Set<String> = ["server", "date", "content-length"]
 
-    static func up(_ fields: HTTPFields) -> HTTPHeaders {
+    /// - Parameter bytes: how many the body has.
+    static func up(_ fields: HTTPFields, bytes: Int) -> HTTPHeaders {
         let named = named(in: fields[values: .connection])
-        // A request over a unix socket has no host of its own, and engines insist on one. A connection serves one
-        // request: llama.cpp's server closes it after a stream without saying so, and the next request would be lost.
-        var headers: HTTPHeaders = ["host": "localhost", "connection": "close"]
+        // A request over a unix socket has no host of its own, and engines insist on one.
+        var headers: HTTPHeaders = ["host": "localhost", "connection": "close", "content-length": String(bytes)]
         for field in fields {
             let name = field.name.canonicalName
             if hopByHop.contains(name) || ours.contains(name) || named.contains(name) { continue }

@@ -1,0 +1,83 @@
+internal import Core
+internal import Dialects
+internal import Hummingbird
+internal import Inference
+internal import NIOCore
+internal import NIOHTTPTypes
+
+/// Writes an engine's stream to the client's connection, from within the event loop that both live on.
+///
+/// Hummingbird's writer would cost two changes of threads for every token. What has come together goes out together.
+final class ClientStream: EngineConsumer {
+    /// What the translation threw, which is no fault of the engine.
+    struct TranslationError: Error {
+        let failure: Failure
+    }
+
+    private let channel: any Channel
+    private var translation: (any Translation)?
+    private let onPart: (@Sendable (ByteBuffer) -> Void)?
+    private var connection: ClientConnection?
+
+    /// - Parameters:
+    ///   - translation: nil passes the bytes on as they come.
+    ///   - onPart: is shown everything that goes out.
+    init(
+        to channel: any Channel, translation: (any Translation)?, onPart: (@Sendable (ByteBuffer) -> Void)? = nil
+    ) {
+        self.channel = channel
+        self.translation = translation
+        self.onPart = onPart
+    }
+
+    /// - Parameter onReady: called whenever the client can take more again.
+    func attach(onReady: @escaping @Sendable () -> Void) throws {
+        connection = try channel.pipeline.syncOperations.handler(type: ClientConnection.self)
+        connection?.onWritable = onReady
+    }
+
+    var isReady: Bool { channel.isWritable }
+
+    func take(_ bytes: ByteBuffer) throws {
+        if translation == nil { write(bytes) } else { try translate { try $0.part(bytes) } }
+    }
+
+    func flush() { channel.flush() }
+
+    func end() throws {
+        if translation != nil { try translate { try $0.end() } }
+        finish()
+    }
+
+    /// Says within a stream of events why it ends: the status has gone out.
+    func fail(_ failure: Failure) {
+        write(translation?.failure(failure) ?? Self.event(failure))
+        finish()
+    }
+
+    static func event(_ failure: Failure) -> ByteBuffer {
+        let event = ErrorBody.openAIObject(failure, status: .internalServerError)
+        return ByteBuffer(string: "data: \(event.text)\n\n")
+    }
+
+    private func translate(_ body: (inout any Translation) throws -> ByteBuffer) throws {
+        guard var translation else { return }
+        // Nobody else may hold it, or every part would copy what it has gathered.
+        self.translation = nil
+        defer { self.translation = translation }
+        do { write(try body(&translation)) } catch {
+            throw TranslationError(failure: Failure.wrapping(error, "cannot translate the engine's answer"))
+        }
+    }
+
+    private func finish() {
+        connection?.onWritable = nil
+        channel.writeAndFlush(HTTPResponsePart.end(nil), promise: nil)
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        onPart?(bytes)
+        channel.write(HTTPResponsePart.body(bytes), promise: nil)
+    }
+}

@@ -1,0 +1,135 @@
+import AsyncHTTPClient
+import Core
+import NIOCore
+import NIOHTTP1
+import Subprocess
+import SystemPackage
+import Testing
+
+extension Integration {
+    /// Servers that run elsewhere: PyPI's `mcp` on both ends, the gateway in the middle, HTTP all the way.
+    @Suite(.enabled(if: RealParts.isThere), .serialized, .timeLimit(.minutes(5))) struct RemoteServerTests {
+        private static let token = "a-token-of-the-tests"
+        private static let revisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
+
+        /// Runs a program beside the body, and ends it afterwards.
+        ///
+        /// - Returns: all that it wrote.
+        private func beside(
+            _ place: Workplace, _ command: [String], _ extra: [String: String] = [:],
+            _ body: @escaping @Sendable () async throws -> Void
+        ) async throws -> String {
+            let arguments = ["-c", #"exec "$@" 2>&1"#, "sh"] + command
+            let result = try await Subprocess.run(
+                .path("/bin/sh"), arguments: Arguments(arguments), environment: place.variables(extra),
+                input: .inputWriter, output: .sequence, error: .discarded
+            ) { execution in
+                let outcome: Result<Void, any Error>
+                do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+                POSIX.send(signal: 15, to: execution.processIdentifier.value)
+                var text = ""
+                for try await chunk in execution.standardOutput {
+                    text += String(buffer: chunk.withUnsafeBytes { ByteBuffer(bytes: $0) })
+                }
+                try outcome.get()
+                return text
+            }
+            return result.closureResult
+        }
+
+        private func answers(_ url: String, _ status: UInt) async -> Bool {
+            (try? await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(5)))?.status.code
+                == status
+        }
+
+        /// A gateway in front of a server of the kind; what both wrote is looked at afterwards.
+        private func withGateway(
+            before kind: String, entry: (_ port: Int) -> String, options: [String] = [],
+            _ body: @escaping @Sendable (_ place: Workplace, _ base: String) async throws -> Void
+        ) async throws {
+            let server = RealParts.repository.appending("Tests/Clients/mcp_remote_server.py").string
+            let python = try RealParts.path("WHARF_CLIENTS_PYTHON")
+            let wharf = try RealParts.path("WHARF_BIN")
+            try await Workplace.with { place in
+                let far = try await Workplace.freePort()
+                let port = try await Workplace.freePort()
+                let catalog = place.folder.appending("catalog.yaml")
+                let secrets = place.folder.appending("secrets")
+                try Files.write(ByteBuffer(string: "registry:\n  far:\n\(entry(far))"), to: catalog)
+                try Files.write(ByteBuffer(string: "far.key=k\n"), to: secrets)
+                let command =
+                    [
+                        wharf, "mcp", "gateway", "run", "--catalog", catalog.string, "--servers", "far", "--secrets",
+                        secrets.string, "--transport", "streaming", "--port", "\(port)",
+                    ] + options
+                _ = try await beside(place, [python, server, kind, "\(far)"]) {
+                    try await eventually("the server is there") { await answers("http://127.0.0.1:\(far)/", 401) }
+                    let text = try await beside(place, command, ["MCP_GATEWAY_AUTH_TOKEN": Self.token]) {
+                        try await eventually("the gateway is ready") {
+                            await answers("http://127.0.0.1:\(port)/ready", 200)
+                        }
+                        try await body(place, "http://127.0.0.1:\(port)")
+                    }
+                    #expect(!text.contains("WARNING") && !text.contains("Can't start"), "\(text)")
+                }
+            }
+        }
+
+        private static func entry(_ kind: String) -> (Int) -> String {
+            { port in
+                """
+                    remote:
+                      url: http://127.0.0.1:\(port)/\(kind == "sse" ? "sse" : "mcp")
+                \(kind == "streaming" || kind == "sse" ? "" : "      transport_type: streamable-http\n")\
+                      headers: {X-Key: "${KEY}"}
+                    secrets: [{name: far.key, env: KEY}]
+
+                """
+            }
+        }
+
+        @Test(arguments: [
+            ("streaming", "streaming", "/mcp"), ("streaming", "sse", "/sse"), ("json", "streaming", "/mcp"),
+            ("resumable", "streaming", "/servers/far/mcp"), ("sse", "streaming", "/mcp"),
+            ("sse", "sse", "/servers/far/sse"),
+        ])
+        func everyRevisionGoesThrough(kind: String, client: String, path: String) async throws {
+            try await withGateway(
+                before: kind, entry: Self.entry(kind), options: ["--allow-private-network", "far"]
+            ) { (place, base) async throws in
+                let script = RealParts.repository.appending("Tests/Clients/mcp_http_matrix.py").string
+                let outcome = try await place.run(
+                    RealParts.path("WHARF_CLIENTS_PYTHON"), [script, client, base + path, kind] + Self.revisions,
+                    ["MCP_GATEWAY_AUTH_TOKEN": Self.token])
+                let report = try JSON(parsing: outcome.out)
+                for revision in Self.revisions {
+                    let seen = try #require(report[revision])
+                    #expect(seen["error"] == nil, "\(revision): \(outcome.text)")
+                    #expect(seen["revision"]?.string == revision)
+                    #expect(seen["tools"]?.array?.count == 8)
+                    #expect(seen["add"]?.string == "5", "\(revision): \(outcome.text)")
+                    #expect(seen["parallel"] == true)
+                    #expect(seen["cancelled"] == true, "\(revision): \(outcome.text)")
+                    #expect(seen["count"]?.string == "counted to 5")
+                    // A server that answers with JSON has no way to say anything before.
+                    if kind == "json" { continue }
+                    #expect(seen["steps"]?.array?.count == 5, "\(revision): \(outcome.text)")
+                    if kind == "resumable" { #expect(seen["leave"]?.string == "came back", "\(outcome.text)") }
+                }
+            }
+        }
+
+        @Test func withoutTheGrantItIsRefused() async throws {
+            try await Workplace.with { place in
+                let catalog = place.folder.appending("catalog.yaml")
+                try Files.write(ByteBuffer(string: "registry:\n  far:\n" + Self.entry("streaming")(1)), to: catalog)
+                let outcome = try await place.run(
+                    RealParts.path("WHARF_BIN"),
+                    ["mcp", "gateway", "run", "--catalog", catalog.string, "--servers", "far", "--dry-run"])
+                #expect(outcome.err.contains("127.0.0.1:1 is an address on this machine"), "\(outcome.text)")
+                #expect(outcome.err.contains("docker mcp grants add --allow-private-network"), "\(outcome.text)")
+                #expect(outcome.status == 1)
+            }
+        }
+    }
+}
