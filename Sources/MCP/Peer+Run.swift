@@ -13,7 +13,7 @@ extension Peer {
             let peer = Peer(handler: handler)
             return try await withThrowingTaskGroup(of: R?.self) { group in
                 group.addTask {
-                    await peer.write(send)
+                    await peer.write(send, sideBySide: transport.sendsRequestsSideBySide)
                     return nil
                 }
                 group.addTask {
@@ -54,7 +54,7 @@ extension Peer {
             let end = await withTaskGroup(of: Failure?.self) { group in
                 group.addTask { await peer.receive(messages) }
                 group.addTask {
-                    await peer.write(send)
+                    await peer.write(send, sideBySide: transport.sendsRequestsSideBySide)
                     return nil
                 }
                 var end: Failure?
@@ -69,11 +69,24 @@ extension Peer {
     }
 
     /// Writes what is in the outbox until the connection is closed.
-    private func write(_ send: SendMessage) async {
-        while let entry = await outbox.next() {
-            do { try await send(entry.bytes, entry.relation) } catch {
-                return close(Failure(.unavailable, "the connection broke", cause: error))
+    private func write(_ send: @escaping SendMessage, sideBySide: Bool) async {
+        await withDiscardingTaskGroup { group in
+            while let entry = await outbox.next() {
+                if sideBySide, entry.request != nil {
+                    group.addTask { await self.write(entry, send) }
+                } else {
+                    await write(entry, send)
+                }
             }
+            group.cancelAll()
+        }
+    }
+
+    private func write(_ entry: Outbox.Entry, _ send: SendMessage) async {
+        do { try await send(entry.bytes, entry.relation) } catch {
+            // Only what was to be sent fails: whether the connection is broken, its other direction tells.
+            guard let id = entry.request else { return }
+            state.withLock { $0.take(id) }?.onAnswer(.failure(error))
         }
     }
 

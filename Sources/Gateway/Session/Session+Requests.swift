@@ -68,8 +68,9 @@ extension Session: Peer.Handler {
                 let result = try await upstream.exchange(passage, of: self)
                 return try finished(.success(result), plan, start).get()
             } catch let error as NotSent {
-                if attempt < 3 { continue }
-                throw error.reason
+                guard attempt < 3 else { throw error.reason }
+                // Whatever has just ended is given a moment to do so.
+                try await Task.sleep(for: .milliseconds(50 * attempt))
             } catch {
                 return try finished(.failure(error), plan, start).get()
             }

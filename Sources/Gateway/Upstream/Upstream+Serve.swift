@@ -24,10 +24,16 @@ extension Upstream {
             self.prepare(link)
             self.state.withLock { state in
                 state.link = link
+                state.wasReady = true
                 state.report.version = client.server.version.rawValue
                 return state.life.becameReady(now: .now)
             }.fulfil(.success(link))
-            defer { self.state.withLock { $0.link = nil } }
+            defer {
+                self.state.withLock { state in
+                    state.link = nil
+                    state.life.lost()
+                }
+            }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await self.list(link, changes.stream, since: start)

@@ -21,6 +21,8 @@ final class Upstream: Sendable {
         var changes: AsyncStream<ListKind>.Continuation?
         /// Ends the life that goes on.
         var ending: Promise<Void>?
+        /// Whether this life has come to a session.
+        var wasReady = false
         /// To be stopped when its last call is over.
         var isRetiring = false
         var report = UpstreamReport()
@@ -143,13 +145,14 @@ final class Upstream: Sendable {
             case .idle: gateway.tell(.idle(server: server))
             case .died(let failure):
                 let isFinal = Self.isFinal(failure)
-                let session = state.withLock { state in
+                let session = state.withLock { state -> Promise<Link>? in
                     state.link = nil
                     state.report.lastError = failure.description
-                    return state.life.ended(isFinal ? .failed : .starting)
+                    // Who came after a session was over waits for the next life, not for this one.
+                    return isFinal || !state.wasReady ? state.life.ended(isFinal ? .failed : .starting) : nil
                 }
                 gateway.tell(.failed(server: server, reason: failure.description))
-                session.fulfil(.failure(failure))
+                session?.fulfil(.failure(failure))
                 settled.fulfil(.failure(failure))
                 if isFinal { return await untilCancelled() }
                 let pause = backoff.pause(afterLiving: ContinuousClock.now - start)
@@ -195,6 +198,7 @@ final class Upstream: Sendable {
         state.withLock { state in
             state.ending = ending
             state.complaints = []
+            state.wasReady = false
         }
         do {
             try await deployment.connector.connect(onProgress: { self.note($0, since: start) }) { transport in

@@ -40,9 +40,16 @@ struct UpstreamState<Session: Sendable>: Sendable {
         return session
     }
 
-    /// The session is over; whoever asks from now on waits for the next one.
+    /// The session that was ready is over; whoever asks from now on waits for the next one.
+    mutating func lost() {
+        guard phase == .ready else { return }
+        phase = .starting
+        session = Promise()
+    }
+
+    /// A start has failed, or nothing is started any more.
     ///
-    /// - Returns: the promise of the one that is over.
+    /// - Returns: the promise of those who have waited for it.
     mutating func ended(_ phase: Phase) -> Promise<Session> {
         defer { if phase != .failed { session = Promise() } }
         self.phase = phase

@@ -29,6 +29,9 @@ package final class StreamableTransport: Transport {
 
     init(_ http: RemoteHTTP) { self.http = http }
 
+    /// Many a server answers a POST when the call is over, and not before.
+    package var sendsRequestsSideBySide: Bool { true }
+
     /// Why the handshake was refused, where that means that the server does not know this transport.
     var isUnknownToServer: Failure? { refusal.withLock { $0 } }
 
