@@ -121,7 +121,7 @@ package final class Gateway: Sendable {
         }
         for upstream in shared { upstream.stop() }
         await own?.close()
-        for upstream in shared { try? await upstream.ended.value }
+        for upstream in shared { await upstream.waitUntilEnded() }
         crew.finish()
     }
 

@@ -86,7 +86,10 @@ extension Peer {
         do { try await send(entry.bytes, entry.relation) } catch {
             // Only what was to be sent fails: whether the connection is broken, its other direction tells.
             guard let id = entry.request else { return }
-            state.withLock { $0.take(id) }?.onAnswer(.failure(error))
+            let reason: any Error =
+                error is Failure || error is CancellationError
+                ? error : Failure(.unavailable, "the connection broke", cause: error)
+            state.withLock { $0.take(id) }?.onAnswer(.failure(reason))
         }
     }
 

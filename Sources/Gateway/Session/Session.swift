@@ -128,7 +128,7 @@ final class Session: Sendable {
         }
         capabilities.fulfil(.failure(Failure(.cancelled, "the client has left")))
         for upstream in upstreams { upstream.stop() }
-        for upstream in upstreams { try? await upstream.ended.value }
+        for upstream in upstreams { await upstream.waitUntilEnded() }
     }
 
     /// Waits where the client does not read what it is sent.

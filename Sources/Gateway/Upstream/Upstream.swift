@@ -69,6 +69,11 @@ final class Upstream: Sendable {
     /// Stops it for good; calls under way fail.
     func stop() { stopping.fulfil(.success(())) }
 
+    /// Waits until nothing is left of it; not for ever, as an engine may not answer any more.
+    func waitUntilEnded() async {
+        try? await withDeadline(.seconds(20), "it does not end") { [ended] in try await ended.value }
+    }
+
     /// Stops it for good when its last call is over.
     func retire() {
         let isBusy = state.withLock { state in
