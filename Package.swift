@@ -81,6 +81,7 @@ let package = Package(
     targets: [
         // Bytes and values. No Foundation, so that a small stdio server stays small.
         .target(name: "CPlatform"),
+        .systemLibrary(name: "CZlib"),
         library("Core", ["CPlatform", nioCore, nioPosix, system]),
         library("Terminal", ["Core", "CPlatform", system]),
 
@@ -88,14 +89,19 @@ let package = Package(
         library("DockerEngine", ["Core", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, system]),
         library(
             "OCI",
-            ["Core", asyncAlgorithms, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, subprocess, system]),
+            [
+                "Core", "CZlib", asyncAlgorithms, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL,
+                subprocess,
+                system,
+            ]),
 
         // Model Runner.
         library("Hub", ["Core", "OCI", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
         library("ModelStore", ["Core", "Hub", "OCI", crypto, nioCore, nioPosix, system]),
         // Pure: JSON and bytes in, JSON and bytes out.
-        library("Dialects", ["Core", nioCore]),
-        library("ParserChecks", ["Core", "Dialects", "ModelStore", "OCI", nioCore, system]),
+        library("JSONSchema", ["Core"]),
+        library("Dialects", ["Core", "JSONSchema", nioCore]),
+        library("ParserChecks", ["Core", "Dialects", "JSONSchema", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference",
             ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
@@ -153,8 +159,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Core", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging, nioCore,
-                nioHTTP1, nioPosix,
+                "Core", "CZlib", "MCP", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, logging,
+                nioCore, nioHTTP1, nioPosix,
                 serviceLifecycle, subprocess, system,
             ], swiftSettings: swiftSettings),
         tests("CoreTests", ["Core", nioCore, system]),
@@ -165,6 +171,8 @@ let package = Package(
         tests(
             "ModelStoreTests",
             ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
+        tests("JSONSchemaTests", ["JSONSchema", "ParserChecks", "Core", system]),
+        tests("DialectsTests", ["Dialects", "JSONSchema", "ParserChecks", "Core", nioCore, system]),
         tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, system]),
         tests(
             "RunnerAPITests",

@@ -5,7 +5,11 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #if defined(__linux__)
+#include <link.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 #endif
 
 int wharf_set_parent_death_signal(int signal) {
@@ -51,6 +55,30 @@ void wharf_start_writeback(int descriptor, long long offset, long long count) {
     (void)descriptor;
     (void)offset;
     (void)count;
+#endif
+}
+
+#if defined(__linux__)
+static int release_program(struct dl_phdr_info *info, size_t size, void *page) {
+    (void)size;
+    for (int number = 0; number < info->dlpi_phnum; number++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[number];
+        // What can be written has been relocated, and is nowhere else.
+        if (part->p_type != PT_LOAD || (part->p_flags & PF_W) != 0) continue;
+        uintptr_t mask = ~(*(uintptr_t *)page - 1);
+        uintptr_t begin = (info->dlpi_addr + part->p_vaddr) & mask;
+        uintptr_t end = (info->dlpi_addr + part->p_vaddr + part->p_memsz) & mask;
+        if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+    // The first is the program itself; libraries are shared with others.
+    return 1;
+}
+#endif
+
+void wharf_release_program_pages(void) {
+#if defined(__linux__)
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    dl_iterate_phdr(release_program, &page);
 #endif
 }
 

@@ -23,6 +23,9 @@ extension POSIX {
         wharf_start_writeback(descriptor.rawValue, offset, count)
     }
 
+    /// Lets go of the parts of the program that only its start needed: a third of what a daemon would hold for good.
+    package static func releaseProgramPages() { wharf_release_program_pages() }
+
     /// What an open file is, whatever its name is by now.
     package static func inode(_ descriptor: FileDescriptor) throws -> UInt64 {
         var info = stat()

@@ -65,15 +65,21 @@ extension HuggingFace {
         }
         try await begin(count)
         var chunks = response.body.makeAsyncIterator()
+        var pace = Pace()
         while true {
+            let asked = ContinuousClock.now
             let chunk: ByteBuffer?
             do { chunk = try await chunks.next() } catch {
                 throw Self.unreachable(error, "the connection broke after \(count) of \(file.size) bytes")
             }
             guard let chunk else { break }
+            let came = ContinuousClock.now
             count += Int64(chunk.readableBytes)
             guard count <= file.size else { throw Failure(.corrupted, "the hub sends more than \(file.size) bytes") }
             try await take(chunk)
+            if count < file.size {
+                try pace.note(chunk.readableBytes, after: came - asked, from: "the hub")
+            }
         }
         guard count == file.size else { throw Failure(.unavailable, "the hub sent \(count) of \(file.size) bytes") }
     }

@@ -24,7 +24,7 @@ extension ModelStore {
     package func bundle(for model: Model) throws -> Bundle {
         let plan = try BundlePlan(model)
         let folder = bundlePath(model.id)
-        if isCurrent(plan, in: folder) { return plan.bundle(in: folder) }
+        if isCurrent(plan, in: folder) { return try plan.bundle(of: model, in: folder) }
         let parent = folder.removingLastComponent()
         try Files.makeDirectory(parent)
         let temporary = parent.appending(".\(model.id.short).\(Files.unique()).tmp")
@@ -41,7 +41,7 @@ extension ModelStore {
                 } else {
                     try build(plan, model, in: folder, by: temporary)
                 }
-                return plan.bundle(in: folder)
+                return try plan.bundle(of: model, in: folder)
             }
         } catch {
             try? Files.remove(temporary)
@@ -59,12 +59,10 @@ extension ModelStore {
 
     private func unpackArchives(of plan: BundlePlan, _ model: Model, in folder: FilePath) throws {
         if plan.archives.isEmpty { return }
-        var names = BundlePath.Names()
-        for file in plan.files { try names.take(file.name) }
-        var unpacking = BundleArchive(into: folder, besides: names)
+        var unpacking = BundleArchive(into: folder, besides: try BundlePlan.names(model.manifest))
         for archive in plan.archives {
             try requireBlob(archive, of: model)
-            try unpacking.unpack(blobs.path(of: archive.digest))
+            try unpacking.unpack(archive, at: blobs.path(of: archive.digest))
         }
     }
 

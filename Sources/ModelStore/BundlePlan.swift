@@ -13,7 +13,8 @@ struct BundlePlan {
     let files: [File]
     /// Archives whose files belong into the bundle too.
     let archives: [Descriptor]
-    private let weights: String
+    /// nil where they are in an archive.
+    private let weights: String?
     private let chatTemplate: String?
     private let multimodalProjector: String?
     private let adapters: [String]
@@ -22,23 +23,56 @@ struct BundlePlan {
     ///
     /// - Throws: `.unsupported` when none of the files is GGUF; `.corrupted` for names that clash or lead out.
     init(_ model: Model) throws {
-        let layers = model.manifest.layers
-        let format = ArtifactFormat(model.manifest)
-        let keepsNames = format == .dockerV2 || format == .modelPack
-        let files = try keepsNames ? Self.annotated(layers, isModelPack: format == .modelPack) : Self.fixed(layers)
-        archives = layers.filter { $0.kind == .archive }
+        let files = try Self.files(model.manifest)
+        archives = model.manifest.layers.filter(\.kind.isArchive)
         self.files = files
         func names(_ kind: LayerKind) -> [String] { files.filter { $0.blob.kind == kind }.map(\.name) }
         // Of several parts, which are numbered, the engine wants the first.
-        guard let weights = names(.weights(.gguf)).min() else {
-            throw Failure(
-                .unsupported, "\(model.tags.first ?? model.id.short) holds no GGUF file, it is \(model.config.format)",
-                advice: "Only GGUF models can be run")
-        }
-        self.weights = weights
+        weights = names(.weights(.gguf)).min()
+        guard weights != nil || !archives.isEmpty else { throw Self.holdsNoGGUF(model) }
         chatTemplate = names(.chatTemplate).first
         multimodalProjector = names(.projector).first
         adapters = names(.adapter)
+    }
+
+    private static func holdsNoGGUF(_ model: Model) -> Failure {
+        Failure(
+            .unsupported, "\(model.tags.first ?? model.id.short) holds no GGUF file, it is \(model.config.format)",
+            advice: "Only GGUF models can be run")
+    }
+
+    private static func files(_ manifest: Manifest) throws -> [File] {
+        let format = ArtifactFormat(manifest)
+        let keepsNames = format == .dockerV2 || format == .modelPack
+        return try keepsNames
+            ? annotated(manifest.layers, isModelPack: format == .modelPack) : fixed(manifest.layers)
+    }
+
+    /// The names that a model's files will have in a bundle, but for those in archives.
+    ///
+    /// - Throws: `.corrupted` for names that clash or lead out.
+    static func names(_ manifest: Manifest) throws -> BundlePath.Names {
+        var names = BundlePath.Names()
+        for file in try files(manifest) { try names.take(file.name) }
+        return names
+    }
+
+    /// Looks at what a manifest says of its files, before one of them is downloaded.
+    ///
+    /// - Throws: `.corrupted` for names that clash or lead out, in annotations that are not needed too; `.unsupported`
+    ///   for files in a form that is not read.
+    static func check(_ manifest: Manifest) throws {
+        let isModelPack = ArtifactFormat(manifest) == .modelPack
+        for layer in manifest.layers {
+            guard !LayerKind.isUnreadable(layer) else {
+                throw Failure(
+                    .unsupported, "the model's files are compressed with zstd, which is not read here",
+                    advice: "Ask its publisher for files that are raw, plain tar or gzip")
+            }
+            guard let path = layer.annotations[Annotation.filePath], layer.kind.isFile else { continue }
+            _ = try BundlePath.checked(inside(path, isModelPack: isModelPack))
+        }
+        _ = try names(manifest)
     }
 
     private static func fixed(_ layers: [Descriptor]) throws -> [File] {
@@ -59,14 +93,18 @@ struct BundlePlan {
         return files
     }
 
-    /// - Parameter isModelPack: its tools write paths relative to where they were called, `../model.gguf`; what leads
-    ///   out is left out.
+    /// ModelPack's tools write paths relative to where they were called, `../model.gguf`; what leads out is left out.
+    private static func inside(_ path: String, isModelPack: Bool) -> String {
+        var path = path[...]
+        while isModelPack, path.hasPrefix("../") { path = path.dropFirst(3) }
+        return String(path)
+    }
+
     private static func annotated(_ layers: [Descriptor], isModelPack: Bool) throws -> [File] {
         var files: [File] = []
-        for layer in layers where layer.kind != .archive {
-            guard var path = layer.annotations[Annotation.filePath]?[...] else { continue }
-            while isModelPack, path.hasPrefix("../") { path = path.dropFirst(3) }
-            files.append(File(blob: layer, name: try BundlePath.checked(String(path))))
+        for layer in layers where !layer.kind.isArchive {
+            guard let path = layer.annotations[Annotation.filePath] else { continue }
+            files.append(File(blob: layer, name: try BundlePath.checked(inside(path, isModelPack: isModelPack))))
         }
         var names = BundlePath.Names()
         for file in files { try names.take(file.name) }
@@ -75,10 +113,29 @@ struct BundlePlan {
 
     func path(_ file: File, in folder: FilePath) -> FilePath { BundlePath.place(file.name, in: folder) }
 
-    func bundle(in folder: FilePath) -> Bundle {
+    /// - Throws: `.unsupported` when none of its files is GGUF.
+    func bundle(of model: Model, in folder: FilePath) throws -> Bundle {
         func place(_ name: String) -> FilePath { BundlePath.place(name, in: folder) }
+        let unpacked = weights == nil ? try Self.list(folder.appending("model")).sorted() : []
+        func found(_ suffix: String) -> FilePath? {
+            let name = unpacked.first { $0.lowercased().hasSuffix(suffix) && !$0.lowercased().contains("mmproj") }
+            return name.map(place)
+        }
+        guard let file = weights.map(place) ?? found(".gguf") else { throw Self.holdsNoGGUF(model) }
+        let projector = unpacked.first { $0.lowercased().hasSuffix(".gguf") && $0.lowercased().contains("mmproj") }
         return Bundle(
-            weights: place(weights), chatTemplate: chatTemplate.map(place),
-            multimodalProjector: multimodalProjector.map(place), adapters: adapters.map(place))
+            weights: file, chatTemplate: chatTemplate.map(place) ?? found(".jinja"),
+            multimodalProjector: (multimodalProjector ?? projector).map(place), adapters: adapters.map(place))
+    }
+
+    /// The files below a folder that was unpacked here; no deeper than checked names are.
+    private static func list(_ folder: FilePath) throws -> [String] {
+        try Files.wrap("cannot read \(folder)") {
+            try POSIX.list(folder).flatMap { name -> [String] in
+                let path = folder.appending(name)
+                guard try POSIX.status(path, following: false).isDirectory else { return [name] }
+                return try list(path).map { "\(name)/\($0)" }
+            }
+        }
     }
 }

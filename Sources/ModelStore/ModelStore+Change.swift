@@ -55,6 +55,14 @@ extension ModelStore {
         }
     }
 
+    /// Removes blobs that no model needs and nobody is fetching.
+    func removeUnneeded(_ candidates: [Digest]) throws {
+        try change { index in
+            let needed = try Set(index.entries.flatMap(\.files)).union(leased())
+            for blob in candidates where !needed.contains(blob) { try blobs.remove(blob) }
+        }
+    }
+
     /// Gives a stored model one more name, taken from the model that had it.
     ///
     /// - Throws: `.notFound`; `.invalidArgument` when the new name is an id or a digest.

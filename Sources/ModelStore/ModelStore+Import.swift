@@ -38,7 +38,7 @@ extension ModelStore {
         }
         let manifest =
             switch foreign.kind {
-            case .artifact(let manifest): manifest
+            case .artifact(let manifest): try Self.checked(manifest)
             case .files(let origin):
                 try ModelAssembly(parts: parts, created: newest, origin: origin).manifest(in: blobs)
             }
@@ -46,6 +46,11 @@ extension ModelStore {
             throw Failure(.conflict, "the files of \(foreign.name.display) were removed while it was imported")
         }
         return Imported(model: model, linked: linked, copied: copied)
+    }
+
+    private static func checked(_ manifest: Manifest) throws -> Manifest {
+        try BundlePlan.check(manifest)
+        return manifest
     }
 
     /// Reads a file through, and compares it with what it must be.

@@ -26,7 +26,7 @@ extension ModelStore {
                 }
                 try await intake.take(entry, from: &tar)
             }
-            return (try intake.register(), intake.tag)
+            return (try await intake.register(), intake.tag)
         } catch {
             try? discard(intake.added, manifest: intake.manifest?.digest)
             if error is CancellationError { throw error }
@@ -92,12 +92,13 @@ private struct Intake {
         while let more = try await tar.data() { bytes.writeImmutableBuffer(more) }
         let manifest = try Manifest(parsing: bytes)
         try ModelStore.requireModel(manifest, "the archive's content")
+        try BundlePlan.check(manifest)
         self.manifest = manifest
         tag = try ModelArchive.tag(in: entry).map { try ModelStore.tagName(ModelReference(parsing: $0)) }
     }
 
     /// Makes the model known, when all of it has come and nothing else.
-    func register() throws -> Model {
+    func register() async throws -> Model {
         guard let manifest else {
             throw Failure(
                 .corrupted, "the archive has no \(ModelArchive.manifestName): it is cut off, or holds no model")
@@ -111,6 +112,7 @@ private struct Intake {
             throw Failure(.corrupted, "the archive lacks \(missing.digest), or it has another size")
         }
         _ = try ModelConfig(parsing: store.blobs.read(manifest.config.digest))
+        try await store.checkContent(manifest)
         guard let model = try store.register(manifest, tag: tag) else {
             throw Failure(
                 .conflict, "its files are removed while it is loaded",

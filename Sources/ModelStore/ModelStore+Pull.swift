@@ -1,5 +1,6 @@
 internal import Core
 internal import NIOCore
+internal import NIOPosix
 package import OCI
 
 extension ModelStore {
@@ -22,16 +23,33 @@ extension ModelStore {
         let tag = name.reference.tag.map { "\(name.reference.name):\($0)" }
         let manifest = try await registry.resolve(name.reference)
         try Self.requireModel(manifest, name.display)
-        let lease = try lease(manifest.layers.map(\.digest) + [manifest.config.digest])
+        try BundlePlan.check(manifest)
+        var lease: BlobLease? = try lease(manifest.layers.map(\.digest) + [manifest.config.digest])
         defer { withExtendedLifetime(lease) {} }
         // Another process may remove a blob between its check and the index; then it is fetched again.
         for _ in 0..<3 {
             if !isComplete(manifest) { try await fetch(manifest, name, registry, progress) }
+            do { try await checkContent(manifest) } catch {
+                // Nobody will want these again.
+                lease = nil
+                try? removeUnneeded(manifest.layers.filter(\.kind.isArchive).map(\.digest))
+                throw error
+            }
             if let model = try register(manifest, tag: tag) { return model }
         }
         throw Failure(
             .conflict, "the files of \(name.display) are removed while they are downloaded",
             advice: "Pull it again when no other process removes models")
+    }
+
+    /// Looks into what has come, once; what a known model has was looked at before.
+    ///
+    /// - Throws: `.corrupted`, `.unsupported`, `.resourceExhausted` for archives that are not to be unpacked.
+    func checkContent(_ manifest: Manifest) async throws {
+        guard manifest.layers.contains(where: \.kind.isArchive), try index().entry(with: manifest.digest) == nil else {
+            return
+        }
+        try await NIOThreadPool.singleton.runIfActive { try self.checkArchives(manifest) }
     }
 
     private func fetch(

@@ -18,9 +18,12 @@ package struct PullProgress: Hashable, Sendable {
     }
 }
 
-/// Decides which of a layer's many steps are worth telling: after 100 ms, after a mebibyte, and the last one.
+/// Decides which of a layer's many steps are worth telling: after 100 ms, after a mebibyte that took 20 ms at least,
+/// and the last one.
 struct ProgressThrottle: Sendable {
     static let interval = Duration.milliseconds(100)
+    /// Faster than this nobody reads, and every line costs its reader and its writer.
+    static let pause = Duration.milliseconds(20)
     static let step: Int64 = 1 << 20
 
     private let size: Int64
@@ -36,7 +39,10 @@ struct ProgressThrottle: Sendable {
     mutating func shouldReport(_ count: Int64, now: ContinuousClock.Instant) -> Bool {
         guard !isComplete else { return false }
         let isLast = count >= size
-        guard isLast || now - lastTime >= Self.interval || count - lastCount >= Self.step else { return false }
+        let elapsed = now - lastTime
+        guard isLast || elapsed >= Self.interval || elapsed >= Self.pause && count - lastCount >= Self.step else {
+            return false
+        }
         (lastTime, lastCount, isComplete) = (now, count, isLast)
         return true
     }

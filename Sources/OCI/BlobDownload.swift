@@ -9,6 +9,8 @@ internal import Synchronization
 package struct BlobDownload: Sendable {
     private let source: RemoteBlob
     private let store: BlobStore
+    private static let progress: Int64 = 1 << 20
+
     private let retries = RetryPolicy()
     private let pause: @Sendable (Duration) async throws -> Void
 
@@ -92,8 +94,9 @@ package struct BlobDownload: Sendable {
             do {
                 try await transfer(to: partial, shown)
             } catch let failure as Failure where [.unavailable, .timedOut].contains(failure.code) {
-                if partial.count > before { attempt = 0 }
                 let isLate = failure.code == .timedOut
+                // Of a sender that trickles, a little is no progress.
+                if partial.count - before > (isLate ? Self.progress : 0) { attempt = 0 }
                 guard let wait = retries.delay(after: attempt, isTransient: true, isLate: isLate) else { throw failure }
                 try await pause(wait)
                 attempt += 1
@@ -109,7 +112,7 @@ package struct BlobDownload: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {
-                    for await batch in batches { try await shown.reached(blocking { try partial.write(batch) }) }
+                    for await batch in batches { try await shown.reached(store(batch, in: partial)) }
                 } catch {
                     broken.fulfil(.failure(error))
                     batches.finish()
@@ -139,6 +142,16 @@ package struct BlobDownload: Sendable {
             }
             try outcome.get()
         }
+    }
+
+    /// Writes and hashes at the same time: either takes half of what a processor can do while a fast connection is read.
+    ///
+    /// Not to be cancelled: what has come is not asked for again.
+    private func store(_ batch: [ByteBuffer], in partial: PartialBlob) async throws -> Int64 {
+        let (pool, loop) = (NIOThreadPool.singleton, MultiThreadedEventLoopGroup.singleton.any())
+        let hashed = pool.runIfActive(eventLoop: loop) { partial.hash(batch) }
+        let written = pool.runIfActive(eventLoop: loop) { try partial.write(batch) }
+        return try await written.and(hashed).get().0
     }
 
     /// Better said before the first byte than after an hour.

@@ -33,6 +33,9 @@ package enum MediaType {
     package static let modelPackWeightTar = "application/vnd.cncf.model.weight.v1.tar"
     package static let modelPackWeightConfigTar = "application/vnd.cncf.model.weight.config.v1.tar"
     package static let modelPackDocTar = "application/vnd.cncf.model.doc.v1.tar"
+    /// ModelPack's archives are compressed where their type ends like this.
+    package static let gzip = "+gzip"
+    package static let zstd = "+zstd"
 
     /// Models as Ollama's registry keeps them: an image's configuration, and layers of these types.
     package static let imageConfig = "application/vnd.docker.container.image.v1+json"

@@ -8,8 +8,7 @@ internal import SystemPackage
 /// Locked against other writers, of this process too. Its calls block; they belong on a thread that may.
 final class PartialBlob: Sendable {
     private struct State {
-        var hasher: Digest.Hasher
-        /// Bytes that are there, hashed and written.
+        /// Bytes that are written.
         var count: Int64 = 0
         /// Bytes the disk has been asked to write.
         var flushed: Int64 = 0
@@ -24,7 +23,9 @@ final class PartialBlob: Sendable {
     private let store: BlobStore
     private let path: FilePath
     private let descriptor: SystemPackage.FileDescriptor
-    private let state: Mutex<State>
+    private let state = Mutex(State())
+    /// Of all bytes that are written.
+    private let hasher: Mutex<Digest.Hasher>
 
     static func path(of digest: Digest, in store: BlobStore) -> FilePath {
         store.folder.appending(digest.algorithm.rawValue).appending("\(digest.hex).incomplete")
@@ -41,7 +42,7 @@ final class PartialBlob: Sendable {
         self.digest = digest
         self.size = size
         self.store = store
-        state = Mutex(State(hasher: Digest.Hasher(digest.algorithm)))
+        hasher = Mutex(Digest.Hasher(digest.algorithm))
         // Whoever had it before may have completed or removed it between the opening and the lock.
         guard try POSIX.lock(descriptor, exclusive: true, wait: false),
             try POSIX.inode(descriptor) == (try? POSIX.status(path))?.inode
@@ -66,7 +67,8 @@ final class PartialBlob: Sendable {
                     try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: $0.prefix(Self.piece)))
                 }
                 guard buffer.readableBytes > 0 else { return }
-                take(buffer)
+                hash([buffer])
+                state.withLock { $0.count += Int64(buffer.readableBytes) }
             }
             throw CancellationError()
         }
@@ -78,10 +80,12 @@ final class PartialBlob: Sendable {
             try descriptor.resize(to: 0)
             try descriptor.seek(offset: 0, from: .start)
         }
-        state.withLock { $0 = State(hasher: Digest.Hasher(digest.algorithm)) }
+        state.withLock { $0 = State() }
+        hasher.withLock { $0 = Digest.Hasher(digest.algorithm) }
     }
 
-    /// Appends bytes.
+    /// Appends bytes. `hash` is to be told of the same ones, before, after, or at the same time. When this fails, nobody
+    /// can go on with the blob as it is.
     ///
     /// - Returns: how many there are now.
     /// - Throws: `.resourceExhausted` on a full disk; `.corrupted` for more than the blob has.
@@ -93,16 +97,13 @@ final class PartialBlob: Sendable {
             try Files.wrap("cannot write \(path)") {
                 _ = try bytes.withUnsafeReadableBytes { try descriptor.writeAll($0) }
             }
-            take(bytes)
+            state.withLock { $0.count += Int64(bytes.readableBytes) }
         }
         return flush()
     }
 
-    private func take(_ bytes: ByteBuffer) {
-        state.withLock { state in
-            state.hasher.update(bytes)
-            state.count += Int64(bytes.readableBytes)
-        }
+    func hash(_ batch: [ByteBuffer]) {
+        hasher.withLock { hasher in for bytes in batch { hasher.update(bytes) } }
     }
 
     private func flush() -> Int64 {
@@ -119,7 +120,7 @@ final class PartialBlob: Sendable {
     ///
     /// - Returns: whether they are.
     func commit() throws -> Bool {
-        guard state.withLock({ $0.count == size && $0.hasher.finalize() == digest }) else { return false }
+        guard count == size, hasher.withLock({ $0.finalize() }) == digest else { return false }
         let target = store.path(of: digest)
         try Files.wrap("cannot store \(target)") {
             try POSIX.synchronize(descriptor)

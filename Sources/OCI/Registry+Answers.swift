@@ -115,7 +115,7 @@ extension Registry {
 
     static func isLate(_ error: any Error) -> Bool {
         guard let error = error as? HTTPClientError else { return false }
-        return error == .connectTimeout || error == .readTimeout || error == .deadlineExceeded
+        return error == .connectTimeout || error == .readTimeout || error == .writeTimeout || error == .deadlineExceeded
             || error == .tlsHandshakeTimeout || error == .httpProxyHandshakeTimeout
     }
 
@@ -128,6 +128,10 @@ extension Registry {
             if error == .remoteConnectionClosed { return ("the connection was closed", nil) }
             if error == .proxyAuthenticationRequired {
                 return ("the proxy wants a user name and password", "Put them into HTTP_PROXY and HTTPS_PROXY")
+            }
+            if error == .readTimeout { return ("nothing has come for \(silence.nanoseconds / 1_000_000_000) s", nil) }
+            if error == .writeTimeout {
+                return ("it has taken nothing for \(silence.nanoseconds / 1_000_000_000) s", nil)
             }
             return (isLate(error) ? "no answer in time" : error.shortDescription, nil)
         default: return (String(Failure.text(of: error).prefix(300)), nil)

@@ -102,18 +102,24 @@ extension Registry {
         try await begin(start)
         var count = start
         var chunks = response.body.makeAsyncIterator()
+        var pace = pace
         while true {
+            let asked = now()
             let chunk: ByteBuffer?
             do { chunk = try await chunks.next() } catch {
                 throw Self.unreachable(
                     error, "the connection to \(endpoint.name) broke after \(count) of \(blob.size) bytes")
             }
             guard let chunk else { break }
+            let came = now()
             count += Int64(chunk.readableBytes)
             guard count <= blob.size else {
                 throw Failure(.corrupted, "\(endpoint.name) sends more than the \(blob.size) bytes of \(blob.digest)")
             }
             try await take(chunk)
+            if count < blob.size {
+                try pace.note(chunk.readableBytes, after: came - asked, from: endpoint.name)
+            }
         }
         guard count == blob.size else {
             throw Failure(.unavailable, "\(endpoint.name) ended after \(count) of \(blob.size) bytes")

@@ -17,6 +17,9 @@ package struct Registry: Sendable {
     var retries = RetryPolicy()
     var addresses = AddressGuard()
     var sizes = BlobUpload.Sizes()
+    /// What is waited for at least, while a blob comes.
+    var pace = Pace()
+    var now: @Sendable () -> ContinuousClock.Instant = { .now }
 
     /// A registry client that goes out directly, whatever the environment says of proxies; see `with`.
     ///
@@ -59,12 +62,15 @@ package struct Registry: Sendable {
         }
     }
 
+    /// After which a peer that sends nothing, or takes nothing, is given up.
+    static let silence = TimeAmount.seconds(60)
+
     /// What a client needs to be good at this: redirects are followed here, where their targets are checked, a refused
     /// connection is an answer and not a reason to try for ten seconds, and a silent peer is given up.
     package static var clientConfiguration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(10), read: .seconds(60)))
+            timeout: .init(connect: .seconds(10), read: silence, write: silence))
         configuration.connectionPool.retryConnectionEstablishment = false
         // Large pieces: each one wakes two threads on its way, and gigabytes in 64 KiB are many of them.
         configuration.http1_1ConnectionDebugInitializer = { channel in

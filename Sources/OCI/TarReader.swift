@@ -61,6 +61,17 @@ package struct TarReader: Sendable {
         }
     }
 
+    /// Leaves out what is left of an entry's bytes.
+    ///
+    /// - Returns: how many of those that come next are to be left out, and not appended.
+    package mutating func skip() -> Int64 {
+        guard case .content(let left, let padding) = state else { return 0 }
+        let count = Int(min(left, Int64(pending.readableBytes)))
+        pending.moveReaderIndex(forwardBy: count)
+        state = .content(left: 0, padding: padding)
+        return left - Int64(count)
+    }
+
     /// - Throws: `.corrupted` when the archive stops within an entry.
     package func finish() throws {
         switch state {
@@ -94,7 +105,7 @@ package struct TarReader: Sendable {
         case UInt8(ascii: "0"), 0, UInt8(ascii: "5"): break
         default:
             throw Failure(
-                .unsupported, "\"\(name.prefix(200))\" in the archive is neither a file nor a folder",
+                .unsupported, "\(JSON.quoted(String(name.prefix(200)))) in the archive is neither a file nor a folder",
                 advice: "Only archives that `docker model save` writes can be loaded.")
         }
         let isDirectory = type == UInt8(ascii: "5")

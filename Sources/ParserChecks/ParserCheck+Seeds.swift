@@ -9,6 +9,7 @@ extension ParserCheck {
         case .gguf: [Self.ggufSeed]
         case .safetensors: [Self.safetensorsSeed]
         case .tar: [Self.tarSeed]
+        case .gzip: [Self.gzipSeed]
         default: texts.map { Array($0.utf8) }
         }
     }
@@ -51,7 +52,63 @@ extension ParserCheck {
             [
                 #"{"a":[1,-2.5e+3,true,null,"\u00e9\uD83D\uDE00\n"],"b":{"c":{}},"a":0}"#, "[[[[1]]]]", " \"x\" ",
             ]
-        case .gguf, .safetensors, .tar: []
+        case .schema:
+            [
+                ##"[{"type":["object","null"],"properties":{"a":{"$ref":"#/$defs/b"}},"required":["a"],"$defs":{"b":{}}},{"a":1}]"##,
+                #"[{"items":{"type":"integer","multipleOf":0.5,"maximum":9},"minItems":1,"uniqueItems":true},[1,2.0,3e0]]"#,
+                #"[{"anyOf":[{"pattern":"^[a-c]+(x|y)*$","minLength":1},{"enum":[1,null]}],"not":{"format":"date"}},"abx"]"#,
+                #"[{"patternProperties":{"^a":{"const":1}},"additionalProperties":false,"minProperties":1},{"ab":1}]"#,
+            ]
+        case .request:
+            [
+                #"""
+                {"model":"m","max_tokens":9,"stream":true,"temperature":0.5,"system":[{"type":"text","text":"s"}],
+                "messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":
+                [{"type":"tool_use","id":"t","name":"f","input":{"a":1}}]},{"role":"user","content":
+                [{"type":"tool_result","tool_use_id":"t","content":"r"}]}],"tools":[{"name":"f","input_schema":{}}]}
+                """#,
+                #"""
+                {"model":"m","messages":[{"role":"user","content":"a","images":["iVBORw0KGgo"]},{"role":"assistant",
+                "tool_calls":[{"function":{"name":"f","arguments":{}}}]},{"role":"tool","content":"r","tool_name":"f"}],
+                "options":{"num_ctx":9,"stop":["a"],"top_k":3},"format":{"type":"object"},"keep_alive":"5m","think":true}
+                """#,
+                #"""
+                {"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"function_call",
+                "call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"r"}],
+                "text":{"format":{"type":"json_schema","name":"n","schema":{"type":"null"}}},"tools":[{"type":"function",
+                "name":"f","parameters":{}}],"reasoning":{"effort":"low"},"previous_response_id":"resp_0"}
+                """#, #"{"model":"m","text_1":"a","text_2":["b","c"]}"#, #"{"model":"m","input":["a"],"dimensions":2}"#,
+            ]
+        case .stream:
+            [
+                """
+                data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}],"prompt_progress":{"total":9}}
+
+                data: {"choices":[{"index":0,"delta":{"reasoning_content":"h"}}]}
+
+                data: {"choices":[{"index":0,"delta":{"content":"{\\"n\\":1}"}}]}
+
+                data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"__verbose":{"stopping_word":"x"}}
+
+                data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3},"timings":{"prompt_ms":1.5}}
+
+                data: [DONE]
+
+
+                """,
+                """
+                data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{"}}]}}]}
+
+                data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}}]}
+
+                data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
+
+                data: [DONE]
+
+
+                """,
+            ]
+        case .gguf, .safetensors, .tar, .gzip: []
         }
     }
 
@@ -116,4 +173,10 @@ extension ParserCheck {
         bytes.writeImmutableBuffer(Tar.end)
         return Array(bytes.readableBytesView)
     }
+
+    /// `hello ` twenty times.
+    private static let gzipSeed: [UInt8] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 255, 203, 72, 205, 201, 201, 87, 200, 160, 59, 9, 0, 47, 250, 248, 72, 120, 0, 0,
+        0,
+    ]
 }

@@ -16,6 +16,10 @@ package enum ParserCheck: String, Sendable, CaseIterable {
     case gguf
     case safetensors
     case tar
+    case gzip
+    case schema
+    case request
+    case stream
 
     /// Something that must never be so.
     package struct Violation: Error, CustomStringConvertible {
@@ -41,12 +45,16 @@ package enum ParserCheck: String, Sendable, CaseIterable {
             case .gguf: try Self.gguf(bytes, scratch)
             case .safetensors: try Self.safetensors(bytes, scratch)
             case .tar: try Self.tar(bytes)
+            case .gzip: try Self.gzip(bytes)
+            case .schema: try Self.schema(bytes)
+            case .request: try Self.request(bytes)
+            case .stream: try Self.stream(bytes)
             }
             return true
         } catch is Failure { return false }
     }
 
-    private static func require(_ condition: Bool, _ what: String) throws {
+    static func require(_ condition: Bool, _ what: String) throws {
         if !condition { throw Violation(description: what) }
     }
 
@@ -145,5 +153,18 @@ package enum ParserCheck: String, Sendable, CaseIterable {
         try require(count <= bytes.count / 512, "more entries than blocks")
         try reader.finish()
         try require(left == 0, "fewer bytes than the entry has")
+    }
+
+    private static func gzip(_ bytes: [UInt8]) throws {
+        let gunzip = try Gunzip()
+        gunzip.append(ByteBuffer(bytes: bytes))
+        var count = 0
+        while let plain = try gunzip.next() {
+            try require((1...(256 << 10)).contains(plain.readableBytes), "a piece of an impossible size")
+            count += plain.readableBytes
+            // Deflate's own limit, and a little for what is short.
+            try require(count <= bytes.count * 1040 + 1024, "more bytes than can be in there")
+        }
+        try gunzip.finish()
     }
 }

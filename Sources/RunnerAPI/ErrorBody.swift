@@ -1,4 +1,5 @@
 internal import Core
+internal import Dialects
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
@@ -6,54 +7,34 @@ internal import NIOCore
 
 /// How a failure looks to an HTTP client.
 enum ErrorBody {
-    /// The status of each kind of failure.
-    static func status(of code: Failure.Code) -> HTTPResponse.Status {
-        switch code {
-        case .invalidArgument: .badRequest
-        case .notFound: .notFound
-        case .alreadyExists, .conflict: .conflict
-        case .unauthorized: .unauthorized
-        case .forbidden: .forbidden
-        case .unsupported: .unprocessableContent
-        case .failedPrecondition: .preconditionFailed
-        case .resourceExhausted, .unavailable: .serviceUnavailable
-        case .timedOut: .gatewayTimeout
-        case .cancelled, .corrupted, .internalError: .internalServerError
-        }
-    }
-
     /// One line of text, as the management routes answer.
     static func text(_ failure: Failure, status: HTTPResponse.Status? = nil) -> Response {
-        Response.text(failure.description + "\n", status: status ?? self.status(of: failure.code))
+        Response.text(failure.description + "\n", status: status ?? .init(code: failure.status))
     }
 
-    /// The shape that OpenAI's own clients read.
-    static func openAI(_ failure: Failure, status: HTTPResponse.Status? = nil) -> Response {
-        let status = status ?? self.status(of: failure.code)
-        return Response.json(openAIObject(failure, status: status), status: status)
+    /// A failure in the shape that the clients of a route read; nil is for the routes of management.
+    static func response(_ failure: Failure, _ api: API?, status: HTTPResponse.Status? = nil) -> Response {
+        guard let api else { return text(failure, status: status) }
+        let status = status ?? .init(code: failure.status)
+        return Response.json(api.error(failure, status: status.code), status: status)
     }
 
-    static func openAIObject(_ failure: Failure, status: HTTPResponse.Status) -> JSON {
-        let code: JSON =
-            switch failure.code {
-            case .notFound: "model_not_found"
-            case .failedPrecondition: "backend_not_installed"
-            default: nil
-            }
-        return [
-            "error": [
-                "message": .string(failure.description),
-                "type": status.kind == .clientError ? "invalid_request_error" : "server_error",
-                "param": failure.code == .notFound ? "model" : nil,
-                "code": code,
-            ]
-        ]
-    }
-
-    /// Whether a path belongs to the routes that answer in OpenAI's shape.
-    static func isOpenAI(path: String) -> Bool {
-        let parts = path.split(separator: "/")
-        return parts.first == "v1" || parts.first == "engines" && parts.dropFirst().prefix(2).contains("v1")
+    /// Whose clients a request comes from.
+    static func api(of request: Request) -> API? {
+        let parts = request.uri.path.split(separator: "/")
+        switch parts.first {
+        case "api": return .ollama
+        case "anthropic": return .anthropic
+        case "v1", "responses", "rerank", "score": break
+        case "engines":
+            let rest = parts.dropFirst()
+            let isInference =
+                rest.prefix(2).contains("v1") || rest.last == "rerank" || rest.last == "score"
+                || rest.first == "responses"
+            guard isInference else { return nil }
+        default: return nil
+        }
+        return parts.contains("messages") || AnthropicRoutes.isMeant(by: request) ? .anthropic : .openAI
     }
 }
 
@@ -75,34 +56,31 @@ struct ErrorShaping: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        let openAI = ErrorBody.isOpenAI(path: request.uri.path)
-        do { return try await next(request, context) } catch let error as HTTPError {
+        do { return try await next(request, context) } catch {
+            return Self.response(to: request, error, context)
+        }
+    }
+
+    private static func response(to request: Request, _ error: any Error, _ context: Context) -> Response {
+        let api = ErrorBody.api(of: request)
+        switch error {
+        case let error as HTTPError:
             // From the router: no such route.
             let isMissing = error.status == .notFound
-            let message = isMissing ? "404 page not found" : error.body ?? error.status.reasonPhrase
-            let failure = Failure(isMissing ? .notFound : .invalidArgument, message)
-            if openAI {
-                var object = ErrorBody.openAIObject(failure, status: error.status)
-                if isMissing, var inner = object["error"]?.object {
-                    inner["message"] = .string("unknown route \(request.method) \(request.uri.path)")
-                    inner["param"] = .null
-                    inner["code"] = .null
-                    object = ["error": .object(inner)]
-                }
-                return .json(object, status: error.status)
-            }
-            return ErrorBody.text(failure, status: error.status)
-        } catch is NIOTooManyBytesError {
-            let failure = Failure(.invalidArgument, "the request is too large")
-            return openAI
-                ? ErrorBody.openAI(failure, status: .contentTooLarge)
-                : ErrorBody.text(failure, status: .contentTooLarge)
-        } catch {
+            let unknown = api == nil ? "404 page not found" : "unknown route \(request.method) \(request.uri.path)"
+            let message = isMissing ? unknown : error.body ?? error.status.reasonPhrase
+            // What is missing is no model, and is not called one.
+            return ErrorBody.response(Failure(.invalidArgument, message), api, status: error.status)
+        case let error as NIOTooManyBytesError:
+            let limit = error.maxBytes.map { ", the limit is \(ByteCount($0))" } ?? ""
+            return ErrorBody.response(
+                Failure(.invalidArgument, "the request is too large\(limit)"), api, status: .contentTooLarge)
+        default:
             if error is CancellationError {
                 context.logger.debug("the client went away", metadata: ["path": "\(request.uri.path)"])
             }
             let failure = error as? Failure ?? Failure.wrapping(error, "\(request.method) \(request.uri.path)")
-            return openAI ? ErrorBody.openAI(failure) : ErrorBody.text(failure)
+            return ErrorBody.response(failure, api)
         }
     }
 }

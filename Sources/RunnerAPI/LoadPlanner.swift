@@ -34,13 +34,15 @@ struct LoadPlanner: Sendable {
         let bundle = try store.bundle(for: model)
         let mode = mode ?? configured.mode ?? .completion
         let draft = try mode == .completion ? configured.draftModel.map(draft) : nil
+        var effective = Self.effective(model, configured, overrides)
+        if mode == .embedding, backend == LlamaServer.backendName { Self.choosePooling(model, &effective) }
         return Load(
             backend: backend, modelID: model.id.description, modelName: model.tags.first ?? model.id.description,
             mode: mode,
             files: .init(
                 weights: bundle.weights, chatTemplate: bundle.chatTemplate,
                 multimodalProjector: bundle.multimodalProjector, adapters: bundle.adapters),
-            draft: draft, configuration: Self.effective(model, configured, overrides),
+            draft: draft, configuration: effective,
             keepAlive: overrides.keepAlive ?? configured.keepAlive ?? .standard)
     }
 
@@ -58,6 +60,17 @@ struct LoadPlanner: Sendable {
         } catch let failure as Failure {
             throw failure.during("the draft model \(name) cannot be used")
         }
+    }
+
+    /// Models that were not made for embeddings do not say how one vector is made of those of all tokens, and
+    /// llama.cpp then makes none.
+    private static func choosePooling(_ model: Model, _ configuration: inout EngineConfiguration) {
+        let metadata = model.config.gguf
+        let architecture = metadata["general.architecture"] ?? model.config.architecture
+        guard metadata["\(architecture).pooling_type"] == nil, !configuration.runtimeFlags.contains("--pooling") else {
+            return
+        }
+        configuration.runtimeFlags = ["--pooling", "mean"] + configuration.runtimeFlags
     }
 
     /// What the model was packaged with, what is configured, and what the request wants; each goes over the one before.

@@ -9,12 +9,11 @@ internal import OCI
 
 /// The routes that manage stored models.
 struct ModelRoutes: Sendable {
-    let store: ModelStore
-    let registry: Registry
-    /// The hub with a request's token, where it brings one.
-    let hub: @Sendable (_ token: String?) throws -> HuggingFace
+    let transfers: Transfers
     let scheduler: Scheduler
     let activity: Activity
+
+    private var store: ModelStore { transfers.store }
 
     private static let maximumRequest = 64 << 10
 
@@ -28,8 +27,11 @@ struct ModelRoutes: Sendable {
             if parts.count > 1, parts.last == "export" { return try archives.export(Self.name(parts.dropLast())) }
             let name = Self.name(parts)
             guard Self.flag("remote", in: request) else { return Response.json(try store.model(named: name).json) }
-            guard !HubReference.isHub(name) else { return Response.json(try await store.remote(name, in: hub(nil))) }
-            return Response.json(try await ModelStore.remote(ModelReference(parsing: name), in: registry).json)
+            guard !HubReference.isHub(name) else {
+                return Response.json(try await store.remote(name, in: transfers.hub(nil)))
+            }
+            return Response.json(
+                try await ModelStore.remote(ModelReference(parsing: name), in: transfers.registry).json)
         }
         router.delete("/models/**") { request, context in
             let parts = context.parameters.getCatchAll()
@@ -46,6 +48,7 @@ struct ModelRoutes: Sendable {
             case "load" where parts.count == 1: return try await archives.load(request, context)
             case "push" where parts.count > 1: return try await push(name, request, context)
             case "tag" where parts.count > 1: return try tag(name, request)
+            case "repackage" where parts.count > 1: return try await repackage(name, request)
             case let action: throw Failure(.notFound, "unknown action \"\(action)\"")
             }
         }
@@ -108,48 +111,44 @@ struct ModelRoutes: Sendable {
         ])
     }
 
-    private func pull(_ request: Request, _ context: Context) async throws -> Response {
-        let body: JSON
-        do { body = try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest)) } catch is Failure {
+    private func body(of request: Request) async throws -> JSON {
+        do { return try JSON(parsing: try await request.body.collect(upTo: Self.maximumRequest)) } catch is Failure {
             throw Failure(.invalidArgument, "invalid request body")
         }
+    }
+
+    private func pull(_ request: Request, _ context: Context) async throws -> Response {
+        let body = try await body(of: request)
         guard let from = body["from"]?.string, !from.isEmpty else {
             throw Failure(.invalidArgument, "invalid request body: from, the model's name, is missing or empty")
         }
-        let reference = try ModelReference(parsing: from)
-        let source =
-            HubReference.isHub(from) ? (try HubReference(parsing: from), try hub(body["bearer-token"]?.string)) : nil
-        let stream = ProgressStream(mode: .pull) { report in
-            let moved = Promise<Void>()
-            let progress = { @Sendable (progress: PullProgress) in
-                moved.fulfil(.success(()))
-                try await report(progress)
-            }
-            let model =
-                if let (name, hub) = source {
-                    try await store.pull(name, from: hub, progress: progress)
-                } else {
-                    try await store.pull(reference, from: registry, progress: progress)
-                }
-            return moved.current != nil
-                ? "Model pulled successfully" : "Using cached model: \(ByteCount(model.size).decimal)"
-        }
+        let stream = ProgressStream(
+            mode: .pull, transfer: try transfers.pull(from, token: body["bearer-token"]?.string))
         return try await stream.respond(to: request, use: activity.begin(), context: context)
     }
 
     private func push(_ name: String, _ request: Request, _ context: Context) async throws -> Response {
-        let reference = try ModelReference(parsing: name)
-        guard !HubReference.isHub(name) else {
-            throw Failure(
-                .unsupported, "Hugging Face's hub takes files by git, not models by push",
-                advice: "Give the model a registry's name with docker model tag, and push that")
-        }
-        _ = try store.model(named: name, partial: false)
-        let stream = ProgressStream(mode: .push) { report in
-            try await store.push(reference, to: registry, progress: report)
-            return "Model pushed successfully"
-        }
+        let stream = ProgressStream(mode: .push, transfer: try transfers.push(name))
         return try await stream.respond(to: request, use: activity.begin(), context: context)
+    }
+
+    /// A stored model once more, with another context size, under another name.
+    private func repackage(_ name: String, _ request: Request) async throws -> Response {
+        let body = try await body(of: request)
+        guard let target = body["target"]?.string, !target.isEmpty else {
+            throw Failure(.invalidArgument, "target is required")
+        }
+        var recipe = PackageRecipe(.model(name))
+        if let size = body["context_size"], size != .null {
+            guard let size = size.int else {
+                throw Failure(.invalidArgument, "context_size is not a whole number of tokens")
+            }
+            recipe.contextSize = size
+        }
+        _ = try await store.package(recipe, as: try ModelReference(parsing: target))
+        let message = "Model \"\(name)\" repackaged successfully as \"\(target)\""
+        return .json(
+            ["message": .string(message), "source": .string(name), "target": .string(target)], status: .created)
     }
 
     private func tag(_ name: String, _ request: Request) throws -> Response {

@@ -8,8 +8,14 @@ internal import NIOCore
 /// Answers a request with the progress of a transfer, which ends when its client goes away.
 struct ProgressStream: Sendable {
     let mode: ProgressLine.Mode
-    /// Transfers, reports, and returns the message of success.
-    let transfer: @Sendable (_ report: @escaping @Sendable (PullProgress) async throws -> Void) async throws -> String
+    var style = Style.docker
+    let transfer: Transfers.Work
+
+    /// Whose clients read the lines.
+    enum Style: Sendable {
+        case docker
+        case ollama
+    }
 
     /// A transfer that starts with the request and goes on while its answer is written: it belongs to the answer, and is
     /// cancelled with it.
@@ -44,14 +50,26 @@ struct ProgressStream: Sendable {
         }
         let disconnection = try await context.disconnection()
         let isJSON = request.headers[.accept] == "application/json"
+        let type =
+            switch style {
+            case .docker: isJSON ? "application/json" : "text/plain; charset=utf-8"
+            case .ollama: "application/x-ndjson"
+            }
+        let bytes = { @Sendable [style] (line: ProgressLine) in
+            switch style {
+            case .docker: line.bytes(escaped: !isJSON)
+            case .ollama: OllamaProgress.bytes(line)
+            }
+        }
         return Response(
-            status: .ok, headers: [.contentType: isJSON ? "application/json" : "text/plain; charset=utf-8"],
-            body: ResponseBody { writer in
+            status: .ok, headers: [.contentType: type],
+            body: ResponseBody { [style, mode] writer in
                 defer {
                     transfer.cancel()
                     withExtendedLifetime(use) {}
                 }
-                try await writer.write(first.bytes(escaped: !isJSON))
+                if style == .ollama { try await writer.write(OllamaProgress.beginning(mode)) }
+                try await writer.write(bytes(first))
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         try await disconnection.value
@@ -59,9 +77,9 @@ struct ProgressStream: Sendable {
                     }
                     defer { group.cancelAll() }
                     do {
-                        for try await line in transfer.lines { try await writer.write(line.bytes(escaped: !isJSON)) }
+                        for try await line in transfer.lines { try await writer.write(bytes(line)) }
                     } catch let failure as Failure {
-                        try await writer.write(ProgressLine.error(failure.description).bytes(escaped: !isJSON))
+                        try await writer.write(bytes(.error(failure.description)))
                     }
                 }
                 try await writer.finish(nil)

@@ -21,15 +21,21 @@ extension RunnerServer {
         package var handlesSignals: Bool
         /// How long requests may go on after that.
         package var drain: Duration
+        /// Bytes that a request for inference may have.
+        package var maximumRequest: Int
         package var scheduler: Scheduler.Configuration
         /// Called for each address when it listens.
         package var onListening: @Sendable (Address) async -> Void
+
+        /// Pictures come inline.
+        package static let standardMaximumRequest = 128 << 20
 
         package init(
             socket: FilePath? = nil, host: String = "127.0.0.1", port: Int? = nil, idleExit: Duration? = nil,
             allowedOrigins: Set<String> = [], version: String = "0", log: FilePath? = nil,
             modelConfigurations: FilePath? = nil, handlesSignals: Bool = false,
-            drain: Duration = .seconds(10), scheduler: Scheduler.Configuration = .init(),
+            drain: Duration = .seconds(10), maximumRequest: Int = Self.standardMaximumRequest,
+            scheduler: Scheduler.Configuration = .init(),
             onListening: @escaping @Sendable (Address) async -> Void = { _ in }
         ) {
             self.socket = socket
@@ -42,6 +48,7 @@ extension RunnerServer {
             self.modelConfigurations = modelConfigurations
             self.handlesSignals = handlesSignals
             self.drain = drain
+            self.maximumRequest = maximumRequest
             self.scheduler = scheduler
             self.onListening = onListening
         }

@@ -133,8 +133,8 @@ package struct RunnerServer: Service {
         router.get("/") { _, _ in Response.text("Docker Model Runner is running\n") }
         let port: JSON = configuration.port.map { .int($0) } ?? .null
         router.get("/version") { _, _ in Response.json(["version": .string(version), "port": port]) }
-        ModelRoutes(store: store, registry: registry, hub: hub, scheduler: scheduler, activity: activity)
-            .add(to: router)
+        let transfers = Transfers(store: store, registry: registry, hub: hub)
+        ModelRoutes(transfers: transfers, scheduler: scheduler, activity: activity).add(to: router)
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
         LogRoutes(log: configuration.log).add(to: router)
         let planner = LoadPlanner(
@@ -144,9 +144,9 @@ package struct RunnerServer: Service {
         let relay = Relay(scheduler: scheduler, activity: activity, metrics: metrics, recorder: recorder)
         MetricsRoutes(metrics: metrics, scheduler: scheduler, activity: activity).add(to: router)
         RequestRoutes(recorder: recorder, store: store, isOpen: false).add(to: router)
-        OpenAIRoutes(
-            store: store, planner: planner, relay: relay
-        ).add(to: router)
+        let calls = EngineCalls(
+            store: store, planner: planner, relay: relay, maximumRequest: configuration.maximumRequest)
+        ClientRoutes(calls: calls, transfers: transfers, activity: activity).add(to: router)
         return router
     }
 

@@ -95,6 +95,12 @@ package struct FakeEngine: Sendable {
             mode = json.loads(body).get("fake", "echo")
             if mode == "echo":
                 answer(connection, "200 OK", "application/json", body, "Server: fake", "Access-Control-Allow-Origin: x")
+            elif mode == "answer":
+                # What the request itself wants to be told, whole or as a stream of events.
+                answer(connection, "200 OK", "application/json", json.dumps(json.loads(body)["answer"]).encode())
+            elif mode == "events":
+                events = "".join(f"data: {event}\n\n" for event in json.loads(body)["events"])
+                answer(connection, "200 OK", "text/event-stream", events.encode())
             elif mode == "refuse":
                 answer(connection, "400 Bad Request", "application/json", b'{"error":{"message":"refused"}}')
             elif mode in ("stream", "break"):

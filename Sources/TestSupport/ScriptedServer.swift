@@ -33,6 +33,8 @@ package final class ScriptedServer: Sendable {
         case close
         /// Sends these bytes and closes the connection.
         case raw(String)
+        /// Sends these bytes, and nothing after them.
+        case stall(String)
     }
 
     package typealias Script = @Sendable (Request) -> Answer
@@ -139,6 +141,7 @@ private final class Handler: ChannelInboundHandler {
     private func answer(_ answer: ScriptedServer.Answer, _ context: ChannelHandlerContext) {
         switch answer {
         case .close: context.close(promise: nil)
+        case .stall(let text): context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
         case .raw(let text):
             context.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
             context.flush()

@@ -1,10 +1,11 @@
 import Core
-import ModelStore
 import NIOCore
 import OCI
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import ModelStore
 
 /// Models as others publish them.
 @Suite struct FormatTests {
@@ -178,18 +179,121 @@ import Testing
         try await refuse(cut)
     }
 
-    /// Nothing but the store as it was stays, and what lies around it is untouched.
+    /// Refused when it comes, and when somebody else has put it there: nothing stays of it, and what lies around the
+    /// store is untouched.
     private func refuse(_ archive: ByteBuffer) async throws {
         let layers: [FakeRegistry.Layer] = [
             .init(bytes: try Files.read(pebble)), .init(bytes: archive, type: MediaType.directoryTar),
         ]
-        try await pull(layers, config: Self.docker) { store, model in
-            let before = try files(store.root)
-            let failure = #expect(throws: Failure.self) { try store.bundle(for: model) }
-            #expect(failure?.code == .corrupted || failure?.code == .unsupported, "\(String(describing: failure))")
-            #expect(failure?.advice?.contains("docker model save") != true)
-            #expect(try files(store.root) == before)
-            #expect(!Files.exists("/tmp/out"))
+        try await withStore { store in
+            try await withRegistry { fake, registry in
+                let manifest = try fake.publish(layers, "team/x", config: Self.docker)
+                let name = try ModelReference(parsing: "\(fake.address)/team/x")
+                let failure = await #expect(throws: Failure.self) { try await store.pull(name, from: registry) }
+                try expectRefusal(failure)
+                #expect(try store.models().isEmpty)
+                #expect(!store.blobs.contains(Digest.sha256(of: archive)))
+
+                for layer in layers { try store.blobs.store(layer.bytes) }
+                try store.blobs.store(ByteBuffer(string: Self.docker))
+                let model = try #require(try store.register(manifest, tag: nil))
+                let before = try files(store.root)
+                try expectRefusal(#expect(throws: Failure.self) { try store.bundle(for: model) })
+                #expect(try files(store.root) == before)
+                #expect(!Files.exists("/tmp/out"))
+            }
+        }
+    }
+
+    private func expectRefusal(_ failure: Failure?) throws {
+        let failure = try #require(failure)
+        #expect(failure.code == .corrupted || failure.code == .unsupported, "\(failure)")
+        #expect(failure.advice?.contains("docker model save") != true)
+    }
+
+    private static let modelPack = """
+        {"descriptor":{"createdAt":"2025-01-01T00:00:00Z","family":"pebble"},"modelfs":{"type":"layers","diffIds":[]},\
+        "config":{"architecture":"transformer","format":"gguf","paramSize":"1m"}}
+        """
+
+    private func tar(weights: ByteBuffer) -> ByteBuffer {
+        var bytes = Tar.head(Tar.Entry(name: "weights/m.gguf", size: Int64(weights.readableBytes)))
+        bytes.writeImmutableBuffer(weights)
+        bytes.writeImmutableBuffer(Tar.padding(after: Int64(weights.readableBytes)))
+        bytes.writeImmutableBuffer(tar([(Tar.Entry(name: "weights/mmproj.gguf", size: 1), "p")]))
+        return bytes
+    }
+
+    @Test(arguments: ["", MediaType.gzip]) func archivesOfModelPackAreUnpacked(_ suffix: String) async throws {
+        let weights = try Files.read(pebble)
+        let texts = tar([
+            (Tar.Entry(name: "chat.jinja", size: 2), "{}"), (Tar.Entry(name: "config.json", size: 2), "{}"),
+        ])
+        let pack = { suffix.isEmpty ? $0 : gzip($0) }
+        let layers: [FakeRegistry.Layer] = [
+            .init(bytes: pack(tar(weights: weights)), type: MediaType.modelPackWeightTar + suffix, path: "w.tar"),
+            .init(bytes: pack(texts), type: MediaType.modelPackWeightConfigTar + suffix, path: "c.tar"),
+        ]
+        try await pull(layers, configType: MediaType.modelPackConfig, config: Self.modelPack) { store, model in
+            for _ in 0..<2 {
+                let bundle = try store.bundle(for: model)
+                #expect(try Files.read(bundle.weights) == weights)
+                #expect(bundle.weights.string.hasSuffix("/model/weights/m.gguf"))
+                #expect(bundle.multimodalProjector?.lastComponent == "mmproj.gguf")
+                #expect(bundle.chatTemplate?.lastComponent == "chat.jinja")
+            }
+            // Docker's format has no word for gzip, and calling it plain would be a lie.
+            var recipe = PackageRecipe(.model(model.id.description))
+            recipe.format = .docker
+            do {
+                try await store.package(recipe, as: ModelReference(parsing: "other"))
+                #expect(suffix.isEmpty)
+            } catch let failure as Failure {
+                #expect(!suffix.isEmpty && failure.code == .unsupported, "\(failure)")
+            }
+        }
+    }
+
+    @Test func zstdIsRefusedBeforeTheDownload() async throws {
+        try await withStore { store in
+            try await withRegistry { fake, registry in
+                for type in [MediaType.modelPackWeightTar, MediaType.modelPackWeightConfigTar] {
+                    try fake.publish(
+                        [.init(bytes: ByteBuffer(string: "x"), type: type + MediaType.zstd)], "team/x",
+                        configType: MediaType.modelPackConfig, config: Self.modelPack)
+                    let failure = await #expect(throws: Failure.self) {
+                        try await store.pull(ModelReference(parsing: "\(fake.address)/team/x"), from: registry)
+                    }
+                    #expect(failure?.code == .unsupported && failure?.message.contains("zstd") == true)
+                    #expect(!fake.requests.contains { $0.contains("/blobs/") })
+                }
+            }
+        }
+    }
+
+    /// 80 MiB of zeros in 80 KiB.
+    @Test func bombsAreNotUnpacked() async throws {
+        var bomb = gzip(Tar.head(Tar.Entry(name: "x", size: 80 << 20)))
+        let zeros = gzip(ByteBuffer(repeating: 0, count: 4 << 20))
+        for _ in 0..<20 { bomb.writeImmutableBuffer(zeros) }
+        let type = MediaType.modelPackWeightTar + MediaType.gzip
+        let failure = await #expect(throws: Failure.self) {
+            try await pull(
+                [.init(bytes: bomb, type: type)], configType: MediaType.modelPackConfig, config: Self.modelPack
+            ) { _, _ in }
+        }
+        #expect(failure?.code == .resourceExhausted, "\(String(describing: failure))")
+    }
+
+    @Test func whatIsNotGzipIsRefused() async throws {
+        for bytes in [ByteBuffer(string: "not packed"), gzip(ByteBuffer(string: "packed, and no archive"))] {
+            let failure = await #expect(throws: Failure.self) {
+                try await pull(
+                    [.init(bytes: bytes, type: MediaType.modelPackWeightTar + MediaType.gzip)],
+                    configType: MediaType.modelPackConfig, config: Self.modelPack
+                ) { _, _ in }
+            }
+            #expect(failure?.code == .corrupted, "\(String(describing: failure))")
         }
     }
 }

@@ -127,17 +127,25 @@ import Testing
         "a/../../../etc/passwd", "..", "/etc/passwd", "a/../../b.gguf", "", ".", "a//b.gguf", "a\0.gguf", "a/./b.gguf",
         "..\\x.gguf",
     ])
-    func refusesPathsThatLeaveTheBundle(_ path: String) async throws {
-        try await withRegistry { fake, registry in
-            var evil = weights
-            evil.path = path
-            evil.type = MediaType.modelPackWeight
-            try fake.publish([evil], "ai/x", configType: MediaType.modelPackConfig)
-            try await withStore { store in
-                let model = try await store.pull(name(fake), from: registry)
-                let failure = #expect(throws: Failure.self) { try store.bundle(for: model) }
-                #expect(failure?.code == .corrupted)
-                #expect(!Files.exists(store.root.appending("bundles")))
+    func pathsThatLeadOutAreRefusedBeforeTheDownload(_ path: String) async throws {
+        let formats: [(config: String, type: String)] = [
+            (MediaType.modelPackConfig, MediaType.modelPackWeight), (MediaType.modelConfig, MediaType.gguf),
+            (MediaType.modelConfigV02, MediaType.modelFile), (MediaType.modelConfigV02, MediaType.directoryTar),
+        ]
+        for format in formats {
+            try await withRegistry { fake, registry in
+                let evil = FakeRegistry.Layer(bytes: weights.bytes, type: format.type, path: path)
+                try fake.publish([weights, evil], "ai/x", configType: format.config)
+                try await withStore { store in
+                    let failure = await #expect(throws: Failure.self) {
+                        try await store.pull(name(fake), from: registry)
+                    }
+                    #expect(failure?.code == .corrupted, "\(format)")
+                    #expect(failure?.description.contains("forbidden path") == true)
+                    #expect(!fake.requests.contains { $0.contains("/blobs/") })
+                    let kept = try files(store.root)
+                    #expect(kept == ["layout.json"])
+                }
             }
         }
     }
@@ -171,9 +179,9 @@ import Testing
             }
             try fake.publish(layers, "ai/x", configType: MediaType.modelPackConfig)
             try await withStore { store in
-                let model = try await store.pull(name(fake), from: registry)
-                let failure = #expect(throws: Failure.self) { try store.bundle(for: model) }
+                let failure = await #expect(throws: Failure.self) { try await store.pull(name(fake), from: registry) }
                 #expect(failure?.code == .corrupted)
+                #expect(!fake.requests.contains { $0.contains("/blobs/") })
             }
         }
     }

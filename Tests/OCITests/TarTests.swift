@@ -55,6 +55,24 @@ import Testing
         #expect(all[3].entry.records["comment"] == nil)
     }
 
+    @Test func bytesThatAreLeftOutNeedNotCome() throws {
+        let whole = archive([
+            (Tar.Entry(name: "a", size: 2000), String(repeating: "a", count: 2000)),
+            (Tar.Entry(name: "b", size: 1), "b"),
+        ])
+        var reader = TarReader()
+        reader.append(try #require(whole.getSlice(at: 0, length: 600)))
+        #expect(try reader.next() == .entry(Tar.Entry(name: "a", size: 2000)))
+        #expect(reader.skip() == 2000 - 88)
+        #expect(reader.skip() == 0)
+        #expect(try reader.next() == nil)
+        reader.append(try #require(whole.getSlice(at: 2512, length: whole.readableBytes - 2512)))
+        #expect(try reader.next() == .entry(Tar.Entry(name: "b", size: 1)))
+        #expect(reader.skip() == 0)
+        #expect(try reader.next() == nil)
+        try reader.finish()
+    }
+
     @Test func aSizeBeyondOctalGoesIntoARecord() throws {
         let size: Int64 = 20 << 30
         var reader = TarReader()

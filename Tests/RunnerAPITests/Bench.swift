@@ -36,7 +36,7 @@ struct Bench: Sendable {
     ///   - gated: whether the engine loads only when `gate` has been opened.
     ///   - installed: whether there is an engine at all.
     static func run(
-        gated: Bool = false, dies: String? = nil, installed: Bool = true,
+        gated: Bool = false, dies: String? = nil, installed: Bool = true, maximumRequest: Int? = nil,
         _ body: @escaping @Sendable (Bench) async throws -> Void
     ) async throws {
         let folder = try Files.makeTemporaryDirectory(prefix: "api-")
@@ -50,10 +50,13 @@ struct Bench: Sendable {
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Registry.clientConfiguration)
         let socket = folder.appending("r.sock")
         let listening = Promise<Int>()
+        var configuration = RunnerServer.Configuration(socket: socket, port: 0, version: "1.2.3") { address in
+            if case .tcp(_, let port) = address { listening.fulfil(.success(port)) }
+        }
+        if let maximumRequest { configuration.maximumRequest = maximumRequest }
         let server = RunnerServer(
-            configuration: .init(socket: socket, port: 0, version: "1.2.3") { address in
-                if case .tcp(_, let port) = address { listening.fulfil(.success(port)) }
-            }, store: store, registry: Registry(client: client, environment: paths, userAgent: "test"),
+            configuration: configuration, store: store,
+            registry: Registry(client: client, environment: paths, userAgent: "test"),
             hub: {
                 try HuggingFace(
                     connections: Connections(direct: client, environment: paths), environment: paths, userAgent: "test",
@@ -116,7 +119,7 @@ struct Bench: Sendable {
     }
 
     func chat(_ fake: String) -> HTTPClientRequest {
-        posting("/engines/v1/chat/completions", #"{"model":"pebble","fake":"\#(fake)"}"#)
+        posting("/engines/v1/chat/completions", #"{"model":"pebble","messages":[{}],"fake":"\#(fake)"}"#)
     }
 
     /// The runners, when they look as expected.

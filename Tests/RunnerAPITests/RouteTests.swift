@@ -52,6 +52,15 @@ import Testing
             code: "model_not_found"),
         Refusal(path: "/engines/v1/embeddings", body: "{\"model\":\"a b\"}", status: 400, message: ""),
         Refusal(
+            path: "/v1/chat/completions", body: #"{"model":"pebble","messages":[]}"#, status: 400,
+            message: "messages is empty"),
+        Refusal(path: "/v1/rerank", body: #"{"model":"pebble"}"#, status: 400, message: "query is required"),
+        Refusal(path: "/score", body: #"{"model":"pebble"}"#, status: 400, message: "text_1 is required"),
+        Refusal(path: "/v1/responses", body: #"{"model":"pebble"}"#, status: 400, message: "input is empty"),
+        Refusal(
+            path: "/v1/responses", body: #"{"model":"pebble","input":"x","previous_response_id":"resp_none"}"#,
+            status: 404, message: "response not found: resp_none", code: "response_not_found"),
+        Refusal(
             path: "/engines/other/v1/completions", body: "{\"model\":\"pebble\"}", status: 404,
             message: "backend not found",
             code: "model_not_found"),
@@ -83,12 +92,15 @@ import Testing
             #expect(arguments.starts(with: ["-ngl", "999", "--metrics", "--model"]))
             #expect(arguments.suffix(3) == ["--ctx-size", "2048", "--jinja"])
 
-            _ = try await bench.post("/v1/embeddings", #"{"model":"pebble"}"#)
+            _ = try await bench.post("/v1/embeddings", #"{"model":"pebble","input":"x"}"#)
             let runners = try await bench.get("/engines/ps").json.array ?? []
             #expect(runners.map { $0["mode"]?.string } == ["completion", "embedding"])
             #expect(runners.allSatisfy { $0["model_name"]?.string == "docker.io/ai/pebble:latest" })
             #expect(runners.allSatisfy { $0["keep_alive"]?.string == "5m0s" && $0["loading"]?.bool == false })
-            #expect(try bench.engine.journal().contains { $0["arguments"]?.array?.contains("--embeddings") == true })
+            let starts = try bench.engine.journal().compactMap { $0["arguments"]?.array?.compactMap(\.string) }
+            // Pebble was not made for embeddings and does not say how they are made.
+            #expect(
+                starts.contains { $0.contains("--embeddings") && $0.joined(separator: " ").contains("--pooling mean") })
 
             #expect(try await bench.post("/engines/unload", #"{"models":["other"]}"#).json == ["unloaded_runners": 0])
             #expect(try await bench.post("/engines/unload", #"{"models":["pebble"]}"#).json == ["unloaded_runners": 2])
@@ -133,12 +145,45 @@ import Testing
                         == "{&#34;type&#34;:&#34;success&#34;,&#34;message&#34;:&#34;Using cached model: 1.22MB&#34;}\n"
                 )
 
+                // Another name for what is here already is no download, and no model that was known before.
+                _ = try await bench.send(bench.request(.POST, "/models/\(name):v1/tag?repo=\(name)&tag=v2"))
+                _ = try await bench.post("/models/\(name):v2/push", "")
+                _ = try await bench.send(bench.request(.DELETE, "/models/\(name):v2"))
+                let other = try await bench.post(
+                    "/models/create", #"{"from":"\#(name):v2"}"#, headers: [("accept", "application/json")])
+                #expect(
+                    try lines(other) == [
+                        [
+                            "type": "success",
+                            "message": "Model pulled successfully; all of its files were here already",
+                        ]
+                    ])
+
                 #expect(try await bench.post("/models/create", #"{"from":"\#(address)/no/such"}"#).status == 404)
                 #expect(try await bench.post("/models/create", #"{"from":"a b"}"#).status == 400)
                 #expect(try await bench.post("/models/create", "x").status == 400)
                 #expect(try await bench.post("/models/pebble/explode", "").text == "unknown action \"explode\"\n")
                 #expect(try await bench.post("/models/nothing/push", "").status == 404)
                 #expect(try await bench.send(bench.request(.DELETE, "/models/nothing")).status == 404)
+            }
+        }
+    }
+
+    @Test func aModelIsRepackaged() async throws {
+        try await Bench.run { bench in
+            let answer = try await bench.post(
+                "/models/pebble/repackage", #"{"target":"mine:small","context_size":64}"#)
+            #expect(answer.status == 201)
+            #expect(try answer.json["source"] == "pebble" && answer.json["target"] == "mine:small")
+            let model = try await bench.send(bench.request(.GET, "/models/mine:small")).json
+            #expect(model["config"]?["context_size"] == 64)
+            #expect(try await bench.post("/models/pebble/repackage", "{}").text == "target is required\n")
+            for (name, body, status) in [
+                ("pebble", #"{"target":""}"#, 400), ("pebble", "x", 400),
+                ("pebble", #"{"target":"y","context_size":0}"#, 400),
+                ("pebble", #"{"target":"y","context_size":"1"}"#, 400), ("none", #"{"target":"y"}"#, 404),
+            ] {
+                #expect(try await bench.post("/models/\(name)/repackage", body).status == status, "\(body)")
             }
         }
     }

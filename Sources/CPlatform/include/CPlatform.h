@@ -20,6 +20,10 @@ int wharf_spawn_add_close_others(posix_spawn_file_actions_t *actions);
 /// and other platforms do nothing.
 void wharf_start_writeback(int descriptor, long long offset, long long count);
 
+/// Lets go of the program's own code and constants: what is still used comes back from the file, page by page. A hint,
+/// like the one above.
+void wharf_release_program_pages(void);
+
 /// Lets this process have as many open files as it is allowed to, up to `most`; returns how many that are, or -1.
 long wharf_raise_descriptor_limit(long most);
 

@@ -57,16 +57,16 @@ package struct ListingCache: Sendable {
         do {
             try Files.makeDirectory(folder, mode: 0o700)
             try Files.write(bytes, to: path(key), mode: 0o600)
-            try prune()
+            try prune(keeping: "\(key).json")
         } catch {}
     }
 
     private func path(_ key: String) -> FilePath { folder.appending("\(key).json") }
 
-    private func prune() throws {
+    private func prune(keeping newest: String) throws {
         let names = try POSIX.list(folder).filter { $0.hasSuffix(".json") }
         guard names.count > Self.maximumFiles else { return }
-        let dated = names.map { name in
+        let dated = names.filter { $0 != newest }.map { name in
             (name: name, time: (try? POSIX.status(folder.appending(name)))?.modified ?? 0)
         }
         for old in dated.sorted(by: { $0.time < $1.time }).prefix(names.count - Self.maximumFiles) {

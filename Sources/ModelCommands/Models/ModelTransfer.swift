@@ -56,8 +56,11 @@ enum ModelTransfer {
         _ path: String, body: JSON, client: RunnerClient, board: ProgressBoard, quiet: Bool
     ) async throws {
         var board = board
-        let response = try await client.send(
-            .POST, path, body: body.bytes, headers: [("accept", "application/json")])
+        let response: HTTPClientResponse
+        do {
+            response = try await client.send(
+                .POST, path, body: body.bytes, headers: [("accept", "application/json")])
+        } catch let failure as Failure where failure.message == RunnerClient.closed { throw Broken(failure: failure) }
         var lines = LineSplitter(maximumLength: 1 << 20)
         var succeeded = false
         do {

@@ -4,6 +4,7 @@ internal import Core
 internal import DockerEngine
 internal import NIOCore
 internal import NIOHTTP1
+internal import SystemPackage
 
 /// The commands' side of the runner's HTTP API.
 struct RunnerClient: Sendable {
@@ -76,6 +77,9 @@ struct RunnerClient: Sendable {
             throw error
         } catch let failure as Failure {
             throw failure
+        } catch  where Self.isClosed(error) {
+            throw Failure(
+                .unavailable, Self.closed, advice: "It has ended or was ended; the next command starts it again.")
         } catch {
             throw Failure(
                 .unavailable,
@@ -85,6 +89,14 @@ struct RunnerClient: Sendable {
         }
         if response.status.code >= 400 { throw try await failure(of: response) }
         return response
+    }
+
+    /// The message for a runner that took a request and went away.
+    static let closed = "the model runner closed the connection before it answered"
+
+    private static func isClosed(_ error: any Error) -> Bool {
+        error as? HTTPClientError == .remoteConnectionClosed
+            || (error as? IOError).map { Errno(rawValue: $0.errnoCode) == .connectionReset } ?? false
     }
 
     /// Reads an answer piece by piece as it comes.

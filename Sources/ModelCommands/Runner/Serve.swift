@@ -29,12 +29,17 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
     @Option(
         help: ArgumentHelp("Where models are kept. (default: MODELS_PATH or ~/.docker/models)", valueName: "folder"))
     var modelsPath: String?
+    @Option(help: ArgumentHelp("MiB that a request may have; pictures come inline.", valueName: "MiB"))
+    var maxRequest = 128
     @Flag(help: .hidden) var stopWhenIdle = false
 
     package init() {}
 
     package func validate() throws {
         if let port, !(0...65535).contains(port) { throw ValidationError("--port must be between 0 and 65535") }
+        guard (1...4096).contains(maxRequest) else {
+            throw ValidationError("--max-request must be between 1 and 4096")
+        }
     }
 
     package func run() async throws {
@@ -52,10 +57,12 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         var configuration = RunnerServer.Configuration(
             socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current,
             log: file, modelConfigurations: ConfigurationFile.path(context.paths), handlesSignals: true,
+            maximumRequest: maxRequest << 20,
             scheduler: .init(policy: .init(trampoline: context.program)),
             onListening: { address in
                 context.console.err.print("listening on \(Self.describe(address))")
                 if case .unix(let path) = address { Self.writeProcessID(beside: path) }
+                POSIX.releaseProgramPages()
             })
         if stopWhenIdle {
             configuration.idleExit = Self.idleLimit

@@ -19,8 +19,10 @@ enum LayerKind: Hashable, Sendable {
     case document
     /// Tokenizers, configurations and whatever else belongs into the model's folder.
     case file
-    /// An uncompressed tar archive of such files.
+    /// A tar archive of such files.
     case archive
+    /// The same in gzip, which only ModelPack has.
+    case packedArchive
     case system
     case parameters
     /// A template in Go's language, which no engine of ours executes.
@@ -32,6 +34,12 @@ enum LayerKind: Hashable, Sendable {
         let name = layer.annotations[Annotation.filePath]?.lowercased() ?? ""
         if let kind = Self.plain[layer.mediaType] {
             self = kind
+            return
+        }
+        if layer.mediaType.hasSuffix(MediaType.gzip),
+            Self.modelPackArchives.contains(String(layer.mediaType.dropLast(MediaType.gzip.count)))
+        {
+            self = .packedArchive
             return
         }
         switch layer.mediaType {
@@ -49,6 +57,17 @@ enum LayerKind: Hashable, Sendable {
         case MediaType.modelFile: self = .file
         default: self = .other
         }
+    }
+
+    private static let modelPackArchives: Set<String> = [
+        MediaType.modelPackWeightTar, MediaType.modelPackWeightConfigTar, MediaType.modelPackDocTar,
+    ]
+
+    /// Whether a layer is part of the model and in a form that is not read here.
+    static func isUnreadable(_ layer: Descriptor) -> Bool {
+        guard layer.mediaType.hasSuffix(MediaType.zstd) else { return false }
+        let type = String(layer.mediaType.dropLast(MediaType.zstd.count))
+        return type == MediaType.modelPackWeightTar || type == MediaType.modelPackWeightConfigTar
     }
 
     private static let plain: [String: LayerKind] = [
@@ -87,6 +106,8 @@ enum LayerKind: Hashable, Sendable {
         let name = path.split(separator: "/").last ?? ""
         return ["license", "licence", "copying"].contains { name.hasPrefix($0) }
     }
+
+    var isArchive: Bool { self == .archive || self == .packedArchive }
 
     var isWeights: Bool { if case .weights = self { true } else { false } }
 

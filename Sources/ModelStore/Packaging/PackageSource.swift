@@ -82,6 +82,7 @@ struct PackageSource {
         case .chatTemplate: "template\(suffix).jinja"
         case .license: "LICENSE\(suffix)"
         case .archive: "files\(suffix).tar"
+        case .packedArchive: "files\(suffix).tar.gz"
         default: "file\(suffix)"
         }
     }

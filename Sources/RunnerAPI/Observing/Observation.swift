@@ -1,4 +1,5 @@
 internal import Core
+internal import Dialects
 internal import HTTPTypes
 internal import Hummingbird
 internal import Inference
@@ -75,7 +76,7 @@ final class Observation: Sendable {
     func failed(_ failure: Failure) {
         state.withLock { state in
             state.error = failure.description
-            if !state.hasAnswered { state.status = ErrorBody.status(of: failure.code).code }
+            if !state.hasAnswered { state.status = failure.status }
         }
     }
 

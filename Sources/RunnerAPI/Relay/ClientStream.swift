@@ -56,8 +56,7 @@ final class ClientStream: EngineConsumer {
     }
 
     static func event(_ failure: Failure) -> ByteBuffer {
-        let event = ErrorBody.openAIObject(failure, status: .internalServerError)
-        return ByteBuffer(string: "data: \(event.text)\n\n")
+        ByteBuffer(string: "data: \(API.openAI.error(failure, status: 500).text)\n\n")
     }
 
     private func translate(_ body: (inout any Translation) throws -> ByteBuffer) throws {
@@ -66,7 +65,8 @@ final class ClientStream: EngineConsumer {
         self.translation = nil
         defer { self.translation = translation }
         do { write(try body(&translation)) } catch {
-            throw TranslationError(failure: Failure.wrapping(error, "cannot translate the engine's answer"))
+            let failure = error as? Failure ?? Failure.wrapping(error, "cannot translate the engine's answer")
+            throw TranslationError(failure: failure)
         }
     }
 

@@ -48,9 +48,7 @@ extension Relay {
                             exchange, translation, isStream: true, lease, observation, to: context.channel)
                     }
                     let answer = try await whole(exchange, head, lease)
-                    throw Failure(
-                        .internalError, "the engine refused with status \(answer.status): "
-                            + String(decoding: answer.body.readableBytesView.prefix(1000), as: UTF8.self))
+                    throw EngineRefusal(status: answer.status, body: answer.body).failure
                 } catch let failure as Failure {
                     observation.failed(failure)
                     try await writer.write(translation?.failure(failure) ?? ClientStream.event(failure))

@@ -69,6 +69,8 @@ struct Relay: Sendable {
     ) async throws -> Response {
         let loop = context.channel.eventLoop
         let (exchange, head) = try await begin(question, lease, on: loop)
+        // A refusal gets the shape of its API even where the rest passes untouched.
+        let translation = translation ?? (head.status.code >= 400 ? PassedRefusal() : nil)
         if var translation, !Self.isStream(head) {
             let answer = translation.whole(try await whole(exchange, head, lease))
             observation.took(whole: answer.body, status: answer.status)
