@@ -32,7 +32,10 @@ extension Gateway {
                         state.surfaces = [:]
                         return true
                     }
-                    if isNews { tell(.known(server: deployment.server.name, tools: found[.tools].count)) }
+                    guard isNews else { return }
+                    // A session may have looked before this was known.
+                    refresh()
+                    tell(.known(server: deployment.server.name, tools: found[.tools].count))
                 }
             }
         }
