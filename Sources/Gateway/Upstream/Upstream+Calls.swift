@@ -1,6 +1,5 @@
 internal import Core
 internal import MCP
-internal import MCPHTTP
 internal import Synchronization
 
 /// A request on its way through the gateway, under the names of the server it goes to.
@@ -75,8 +74,6 @@ extension Upstream {
                 told = Failure(.timedOut, "the MCP server \(server) took too long: no answer and no progress")
             } else if error is NotSent || error is CancellationError {
                 told = error
-            } else if let failure = error as? Failure, failure.cause is SessionLost {
-                told = NotSent(reason: failure)
             } else {
                 told = explained(error)
             }
