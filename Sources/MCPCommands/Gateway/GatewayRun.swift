@@ -119,7 +119,11 @@ struct GatewayRun: AsyncParsableCommand {
         func say(_ text: String) async { await err.offer(text.printable.replacing("\n", with: " ")) }
         switch event {
         case .started(let server, let container, let limits, _):
-            await say("  - Running \(server) in container \(container.prefix(12)) (\(limits))")
+            // What is not run here has no limits of ours.
+            await say(
+                limits.isEmpty
+                    ? "  - Reached \(server) at \(container)"
+                    : "  - Running \(server) in container \(container.prefix(12)) (\(limits))")
         case .ready(let server, let tools, _):
             await say("  > \(server): (\(ToolSummary.count(tools)))")
             if startup.settles(server, isReady: true) { await say(Startup.text(ContinuousClock.now - start)) }
