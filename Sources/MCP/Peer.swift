@@ -169,10 +169,12 @@ package final class Peer: Sendable {
 }
 
 /// A request failed before anything of it could reach the other side, so it has certainly not been carried out.
-package struct NotSent: Error {
+package struct NotSent: Error, CustomStringConvertible {
     package let reason: Failure
 
     package init(reason: Failure) { self.reason = reason }
+
+    package var description: String { reason.description }
 }
 
 extension Peer.Handler {
