@@ -90,6 +90,23 @@ import Testing
         }
     }
 
+    /// Each has a connection of its own.
+    @Test(arguments: [RemoteEndpoint.Kind.streamable, .events])
+    func manyCallsThatTakeLongKeepNoOther(kind: RemoteEndpoint.Kind) async throws {
+        try await Bench.run { (bench) async throws in
+            try await Self.connect(try Self.endpoint(bench, kind)) { peer in
+                try await Self.greet(peer)
+                let calls = (0..<24).map { _ in Task { try await peer.request("hang") } }
+                for number in 0..<8 {
+                    #expect(try await peer.request("echo", RawJSON(["n": .int(number)])).text == #"{"n":\#(number)}"#)
+                }
+                for call in calls { call.cancel() }
+                for call in calls { _ = await call.result }
+            }
+            await bench.served.waitUntilNone()
+        }
+    }
+
     @Test func theSessionIsGoneWithTheServersMemoryOfIt() async throws {
         var limits = StreamableServer.Limits()
         limits.sessions = 1

@@ -30,6 +30,8 @@ final class RemoteHTTP: Sendable {
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Every call that takes long has one, and must not keep the others waiting.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
         clients = PinnedClients(configuration: configuration)
     }
 
