@@ -123,7 +123,8 @@ let package = Package(
                 logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
-        library("Gateway", ["Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", nioCore, nioPosix, system]),
+        library(
+            "Gateway", ["Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", crypto, nioCore, nioPosix, system]),
 
         // What a person types.
         library(

@@ -4,11 +4,13 @@ internal import NIOCore
 internal import NIOHTTP1
 
 extension Engine {
-    package func imageExists(_ reference: String) async throws -> Bool {
+    package func imageExists(_ reference: String) async throws -> Bool { try await imageID(reference) != nil }
+
+    /// An image's own id, which changes with its content; nil where it is not on this machine.
+    package func imageID(_ reference: String) async throws -> String? {
         do {
-            try await json(.GET, "/images/\(Self.escaped(reference))/json")
-            return true
-        } catch let failure as Failure where failure.code == .notFound { return false }
+            return try await json(.GET, "/images/\(Self.escaped(reference))/json")["Id"]?.string ?? ""
+        } catch let failure as Failure where failure.code == .notFound { return nil }
     }
 
     /// Pulls an image, anonymously.

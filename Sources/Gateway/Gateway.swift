@@ -4,166 +4,176 @@ package import MCP
 internal import Synchronization
 package import Toolkit
 
-/// The chosen servers behind one list of tools: the gateway's behaviour, whatever transport clients use.
+/// The chosen servers behind one set of lists: the gateway's behaviour, whatever transport clients use.
 package final class Gateway: Sendable {
-    private struct Listing: Sendable {
-        var surface: Surface?
-        /// Whether a client has seen it, so that it must be told when it changes.
-        var isSeen = false
+    /// What is known of one server, whoever runs it.
+    struct Record: Sendable {
+        var deployment: Deployment
+        var listing: ServerListing?
+        /// Why its lists cannot be had.
+        var failure: Failure?
+        /// Whether a server has told its lists since the gateway was started.
+        var isConfirmed = false
+        /// Whether clients have waited for its lists long enough.
+        var isLate = false
+        /// The one that all clients use.
+        var shared: Upstream?
+        /// Of those that are gone.
+        var pastCalls = 0
+        var pastFailures = 0
+        var pastError: String?
     }
 
-    private let upstreams: [Upstream]
-    /// Those that other gateways use too, and who we are to them.
-    private let shared: (servers: SharedServers, subscriber: Int)?
-    private let settings: GatewaySettings
-    private let onEvent: @Sendable (GatewayEvent) async -> Void
-    private let listing = Mutex(Listing())
-
-    private init(
-        upstreams: [Upstream], shared: (servers: SharedServers, subscriber: Int)?, settings: GatewaySettings,
-        onEvent: @escaping @Sendable (GatewayEvent) async -> Void
-    ) {
-        self.upstreams = upstreams
-        self.shared = shared
-        self.settings = settings
-        self.onEvent = onEvent
+    struct State: Sendable {
+        var records: [Record]
+        var settings: GatewaySettings
+        var sessions: [ObjectIdentifier: Session] = [:]
+        /// What clients without peculiarities see, as long as nothing has changed.
+        var surfaces: [GatewayView: Surface] = [:]
+        /// What clients of a view have been shown last: names that are in it stay.
+        var shown: [GatewayView: Surface] = [:]
+        var own: Session?
+        var report = JSON.null
+        var file: StateFile?
+        var hasNoFile = false
+        /// Whose warnings have been told.
+        var warned: Set<ObjectIdentifier> = []
+        /// Whether what is on disk has been looked at.
+        var isLookedUp = false
+        var isClosed = false
     }
 
-    /// Starts the servers, all at once, and runs `body` beside them; when it ends, no container of theirs is left.
+    let state: Mutex<State>
+    let engine: Engine?
+    let owner = Owner.make()
+    let began = Timestamp.now
+    private let crew = Crew()
+    private let events = AsyncStream.makeStream(of: GatewayEvent.self, bufferingPolicy: .bufferingNewest(4096))
+    /// Fulfilled when what is on disk has been looked at.
+    let lookedUp = Promise<Void>()
+
+    private init(servers: [Server], settings: GatewaySettings, engine: Engine?) {
+        self.engine = engine
+        let owner = owner
+        let records = servers.map {
+            Record(deployment: Deployment(server: $0, settings: settings, owner: owner, engine: engine))
+        }
+        state = Mutex(State(records: records, settings: settings))
+    }
+
+    /// Runs `body` with a gateway; when it ends, no server of the gateway's is left.
     ///
     /// - Parameters:
-    ///   - shared: servers that run already and are only used.
     ///   - engine: nil where the servers run beside the gateway.
-    ///   - onEvent: told of what happens; called from many tasks.
-    ///   - onNotification: gets the servers' progress and log messages, and word of a changed list, for the client.
+    ///   - onEvent: told of what happens, one thing after the other; misses some where it takes too long.
     ///   - body: may start asking at once; answers wait for the servers they need.
     package static func run<R: Sendable>(
-        servers: [Server], shared: SharedServers? = nil, settings: GatewaySettings = GatewaySettings(),
-        engine: Engine?, onEvent: @escaping @Sendable (GatewayEvent) async -> Void = { _ in },
-        onNotification: @escaping @Sendable (RPC.Notification) async -> Void = { _ in },
+        servers: [Server], settings: GatewaySettings = GatewaySettings(), engine: Engine?,
+        onEvent: @escaping @Sendable (GatewayEvent) async -> Void = { _ in },
         _ body: @escaping @Sendable (Gateway) async throws -> R
     ) async throws -> R {
-        let owner = Owner.make()
-        let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let onTools: @Sendable () -> Void = { changes.continuation.yield() }
-        // Progress of shared servers, of which a client that does not keep up misses some.
-        let notes = AsyncStream.makeStream(of: RPC.Notification.self, bufferingPolicy: .bufferingNewest(64))
-        let subscription = shared.map { shared in
-            (servers: shared, subscriber: shared.join(.init(onTools: onTools) { notes.continuation.yield($0) }))
-        }
-        defer { subscription.map { $0.servers.leave($0.subscriber) } }
-        var own: [Upstream] = []
-        let upstreams = servers.map { server in
-            if let upstream = shared?.upstream(server.name) { return upstream }
-            let upstream = Upstream(
-                server: server, settings: settings, owner: owner, engine: engine, onEvent: onEvent,
-                onNotification: onNotification, onTools: onTools)
-            own.append(upstream)
-            return upstream
-        }
-        let gateway = Gateway(upstreams: upstreams, shared: subscription, settings: settings, onEvent: onEvent)
-        return try await withThrowingTaskGroup(of: R?.self) { [own] group in
-            // Where sessions share servers, that has been done once for all of them.
-            if let engine, shared == nil {
-                group.addTask {
-                    await Owner.sweep(engine, onEvent)
-                    return nil
-                }
+        let gateway = Gateway(servers: servers, settings: settings, engine: engine)
+        // A task of its own: also where this one is cancelled, a person wants to read what has been put away.
+        let told = Task { for await event in gateway.events.stream { await onEvent(event) } }
+        let outcome = await Result { try await gateway.run(body) }
+        gateway.removeReport()
+        gateway.events.continuation.finish()
+        await told.value
+        return try outcome.get()
+    }
+
+    private func run<R: Sendable>(_ body: @escaping @Sendable (Gateway) async throws -> R) async throws -> R {
+        try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask {
+                await self.crew.run()
+                return nil
             }
-            for upstream in own {
+            group.addTask {
+                await self.upkeep()
+                return nil
+            }
+            if let engine {
                 group.addTask {
-                    await upstream.run()
+                    await Owner.sweep(engine) { self.tell($0) }
                     return nil
                 }
             }
             group.addTask {
-                for await note in notes.stream { await onNotification(note) }
+                await self.lookUp()
                 return nil
             }
-            group.addTask {
-                for await _ in changes.stream where gateway.refresh() {
-                    await onNotification(RPC.Notification(method: "notifications/tools/list_changed"))
-                }
-                return nil
-            }
-            group.addTask { try await body(gateway) }
+            group.addTask { try await body(self) }
             defer { group.cancelAll() }
             while let finished = try await group.next() {
-                if let result = finished { return result }
+                if let result = finished {
+                    await close()
+                    return result
+                }
             }
             throw CancellationError()
         }
     }
 
-    /// Waits until every server is ready or has failed.
-    ///
-    /// - Throws: `NoServerReady` when not one server is ready.
-    package func waitUntilReady() async throws {
-        var failures: [Failure] = []
-        for upstream in upstreams {
-            do { try await upstream.waitUntilSettled() } catch let failure as Failure { failures.append(failure) }
+    private func close() async {
+        let (own, shared) = state.withLock { state in
+            state.isClosed = true
+            return (state.own, state.records.compactMap(\.shared))
         }
-        if !failures.isEmpty, failures.count == upstreams.count { throw NoServerReady(failures: failures) }
+        for upstream in shared { upstream.stop() }
+        await own?.close()
+        for upstream in shared { await upstream.waitUntilEnded() }
+        crew.finish()
     }
 
-    /// The tools of all servers. One that has failed is missing, and has been reported; one that takes long is missing
-    /// so far, and clients are told when it comes.
-    package func surface() async throws -> Surface {
-        if let surface = listing.withLock({ $0.isSeen ? $0.surface : nil }) { return surface }
-        do {
-            try await withDeadline(settings.listPatience, "still starting") { [upstreams] in
-                for upstream in upstreams {
-                    do { try await upstream.waitUntilSettled() } catch is Failure { continue }
+    func tell(_ event: GatewayEvent) { events.continuation.yield(event) }
+
+    /// Does something in a task of the gateway's.
+    func perform(_ body: @escaping @Sendable () async -> Void) { _ = crew.perform(body) }
+
+    /// Has a server looked after: started when it is wanted.
+    ///
+    /// - Returns: false where the gateway is ending.
+    func launch(_ upstream: Upstream) -> Bool {
+        let isFirst = state.withLock { $0.warned.insert(ObjectIdentifier(upstream.deployment)).inserted }
+        if isFirst { for warning in upstream.deployment.warnings { tell(.warning(warning)) } }
+        return crew.perform { [self] in
+            await upstream.run()
+            remember(upstream)
+        }
+    }
+
+    /// Serves one client over a transport until it leaves.
+    ///
+    /// - Throws: `NoServerReady` when no server's lists are known and not one can be started.
+    package func serve(over transport: some Transport, view: GatewayView = .all, isOnly: Bool = false) async throws {
+        let session = Session(self, view: view)
+        state.withLock { $0.sessions[ObjectIdentifier(session)] = session }
+        let outcome = await Result {
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    try await Peer.serve(over: transport, handler: session) { session.connected(to: $0) }
+                    return true
                 }
+                // A gateway none of whose servers can be started is of no use: say why and end.
+                if isOnly {
+                    group.addTask {
+                        try await self.requireListings(for: session)
+                        return false
+                    }
+                }
+                group.addTask {
+                    _ = try? await session.capabilities.value
+                    self.startEagerly(for: session)
+                    return false
+                }
+                defer { group.cancelAll() }
+                while let clientLeft = try await group.next() { if clientLeft { return } }
             }
-        } catch let failure as Failure where failure.code == .timedOut {}
-        _ = refresh()
-        return listing.withLock { listing in
-            listing.isSeen = true
-            return listing.surface ?? Surface([])
         }
-    }
-
-    /// Puts the list together again.
-    ///
-    /// - Returns: whether a client that has seen it must be told.
-    private func refresh() -> Bool {
-        let sources = upstreams.map {
-            Surface.Source(server: $0.server.name, prefix: $0.server.prefix, tools: $0.tools)
-        }
-        return listing.withLock { listing in
-            let surface = Surface(sources, keeping: listing.isSeen ? listing.surface : nil)
-            let isChanged = surface.tools.map(\.definition) != listing.surface?.tools.map(\.definition)
-            listing.surface = surface
-            return isChanged && listing.isSeen
-        }
-    }
-
-    /// Calls a tool by its exposed name.
-    ///
-    /// - Parameter params: those of `tools/call`; passed on but for the name.
-    /// - Returns: the server's result, untouched.
-    /// - Throws: `RPC.Error` of the server; `.notFound` for an unknown name; `.unavailable` when the server ended.
-    package func call(_ name: String, params: RawJSON) async throws -> RawJSON {
-        let surface = try await surface()
-        guard let route = surface.route(name), let upstream = upstreams.first(where: { $0.server.name == route.server })
-        else { throw Failure(.notFound, "Unknown tool: \(name)") }
-        let start = ContinuousClock.now
-        let own = route.tool == name ? params : params.replacing("name", with: RawJSON(.string(route.tool)))
-        let result = try await call(upstream, params: own)
-        let isError = (try? result["isError"]?.parsed())?.bool ?? false
-        await onEvent(
-            .called(server: route.server, tool: route.tool, took: ContinuousClock.now - start, isError: isError))
-        return result
-    }
-
-    private func call(_ upstream: Upstream, params: RawJSON) async throws -> RawJSON {
-        guard let shared, shared.servers.upstream(upstream.server.name) === upstream else {
-            return try await upstream.use { try await $0.callTool(params) }
-        }
-        return try await shared.servers.withOwnToken(params, of: shared.subscriber) { params in
-            try await upstream.use { try await $0.callTool(params) }
-        }
+        _ = state.withLock { $0.sessions.removeValue(forKey: ObjectIdentifier(session)) }
+        unsubscribe(session)
+        await shielded { await session.close() }
+        try outcome.get()
     }
 }
 

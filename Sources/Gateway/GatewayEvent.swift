@@ -3,6 +3,8 @@ package enum GatewayEvent: Sendable {
     /// The container runs: its id, what it may use, and how long making and starting it took.
     case started(server: String, container: String, limits: String, took: Duration)
     case ready(server: String, tools: Int, took: Duration)
+    /// Its lists are known from an earlier run; it is started when it is used.
+    case known(server: String, tools: Int)
     case failed(server: String, reason: String)
     /// It died and is started again after a pause.
     case restarting(server: String, after: Duration)
@@ -15,4 +17,6 @@ package enum GatewayEvent: Sendable {
     case log(server: String, line: String)
     case called(server: String, tool: String, took: Duration, isError: Bool)
     case removed(server: String, container: String)
+    /// The configuration has changed: servers that are new, that will be started anew, and that are gone.
+    case reloaded(added: [String], changed: [String], removed: [String])
 }

@@ -1,4 +1,6 @@
 package import Core
+package import MCP
+package import SystemPackage
 package import Toolkit
 
 /// What the user grants and wants, for all servers of a gateway.
@@ -20,6 +22,24 @@ package struct GatewaySettings: Sendable {
     package var startLimit = Duration.seconds(60)
     /// How long a list waits for servers that are still starting; the rest is told with a list-changed notification.
     package var listPatience = Duration.seconds(10)
+    /// The same where other servers' lists are there.
+    package var otherListPatience = Duration.seconds(3)
+    /// How long a server may take for a call without a sign of progress; nil for as long as it likes.
+    package var callTimeout: Duration? = .seconds(5 * 60)
+    /// How long a call may take in any case.
+    package var callLimit: Duration? = .seconds(60 * 60)
+    /// Servers that run at once in one gateway.
+    package var maximumRunning = 256
+    /// Who uses one running server, unless its entry says that all may.
+    package var sharing = Sharing.session
+    /// Whether servers are started before anybody uses them.
+    package var isEager = false
+    /// Where lists are kept between runs; nil for nowhere.
+    package var cache: FilePath?
+    /// Where the gateway says what it is doing, for `gateway status`; nil for nowhere.
+    package var stateFolder: FilePath?
+    /// Another way to a server than its entry says; nil for that.
+    package var connector: @Sendable (Server) -> (any Connector)? = { _ in nil }
 
     package init() {}
 }

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Lets one task of a group be cancelled from outside: by the id of the request it answers.
-final class CancellationFlag: Sendable {
+package final class CancellationFlag: Sendable {
     private enum State: Sendable {
         case idle
         case running(@Sendable () -> Void)
@@ -10,7 +10,9 @@ final class CancellationFlag: Sendable {
 
     private let state = Mutex(State.idle)
 
-    func set() {
+    package init() {}
+
+    package func set() {
         let cancel = state.withLock { state -> (@Sendable () -> Void)? in
             defer { state = .cancelled }
             if case .running(let cancel) = state { return cancel }
@@ -20,7 +22,7 @@ final class CancellationFlag: Sendable {
     }
 
     /// Runs `body` in a child task; returns nil when it was cancelled by `set`.
-    func run<R: Sendable>(_ body: @escaping @Sendable () async -> R) async -> R? {
+    package func run<R: Sendable>(_ body: @escaping @Sendable () async -> R) async -> R? {
         let task = Task { await body() }
         let early = state.withLock { state -> Bool in
             if case .cancelled = state { return true }

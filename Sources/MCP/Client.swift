@@ -11,59 +11,68 @@ package struct Client: Sendable {
     }
 
     package let server: Server
-    /// Bytes of all tools' descriptions together.
+    /// Bytes of all elements of one list together.
     package static let maximumTools = 16 << 20
     private let peer: Peer
 
     /// Does the handshake.
     ///
+    /// - Parameter capabilities: what the server may ask of us.
     /// - Throws: `.unsupported` when the server wants a revision that is not known here.
-    package init(over peer: Peer, name: String, version: String) async throws {
-        let params: JSON = [
-            "protocolVersion": .string(ProtocolVersion.latest.rawValue), "capabilities": [:],
-            "clientInfo": ["name": .string(name), "version": .string(version)],
-        ]
-        let result = try await peer.request("initialize", RawJSON(params))
-        let json = try result.parsed()
-        let wanted = json["protocolVersion"]?.string ?? "none"
+    package init(
+        over peer: Peer, name: String, version: String, capabilities: RawJSON = RawJSON([:])
+    ) async throws {
+        let params = RawJSON(object: [
+            ("protocolVersion", RawJSON(.string(ProtocolVersion.latest.rawValue))), ("capabilities", capabilities),
+            ("clientInfo", RawJSON(["name": .string(name), "version": .string(version)])),
+        ])
+        let result = try await peer.request("initialize", params)
+        let wanted = result["protocolVersion"]?.string ?? "none"
         guard let agreed = ProtocolVersion(rawValue: wanted) else {
             throw Failure(.unsupported, "the server speaks MCP revision \(wanted.prefix(32)), which is not known here")
         }
+        let stated = result["capabilities"]
         server = Server(
-            version: agreed, name: json["serverInfo"]?["name"]?.string ?? "",
-            capabilities: result["capabilities"] ?? RawJSON([:]), instructions: json["instructions"]?.string)
+            version: agreed, name: result["serverInfo"]?["name"]?.string ?? "",
+            capabilities: stated?.isObject == true ? stated ?? RawJSON([:]) : RawJSON([:]),
+            instructions: result["instructions"]?.string)
         self.peer = peer
-        try await peer.notify("notifications/initialized")
+        peer.notify("notifications/initialized")
     }
 
-    /// All tools, every page. Bounded: a server that never ends its list is cut off.
+    /// A whole list, every page. Bounded: a server that never ends its list is cut off. Elements without a usable name
+    /// are left out.
     ///
     /// - Parameter limit: bytes of all pages together.
-    package func tools(limit: Int = maximumTools) async throws -> [Tool] {
-        var tools: [Tool] = []
-        var size = 0
+    package func list(_ kind: ListKind, limit: Int = maximumTools) async throws -> [ListItem] {
+        var items: [ListItem] = []
+        var (size, count) = (0, 0)
         var cursor: RawJSON?
-        for _ in 0..<100 {
-            let params = cursor.map { RawJSON([:]).replacing("cursor", with: $0) }
-            let page = try await peer.request("tools/list", params)
-            guard let list = try page["tools"]?.elements() else {
-                throw Failure(.corrupted, "the answer to tools/list has no list of tools")
+        for _ in 0..<1000 {
+            let params = cursor.map { RawJSON(object: [("cursor", $0)]) }
+            let page = try await peer.request(kind.method, params)
+            guard let list = try page[kind.member]?.elements() else {
+                throw Failure(.corrupted, "the answer to \(kind.method) has no list")
             }
             size += page.buffer.readableBytes
-            guard tools.count + list.count <= 10_000, size <= limit else {
-                throw Failure(.resourceExhausted, "the server's list of tools is too long")
+            count += list.count
+            guard count <= 10_000, size <= limit else {
+                throw Failure(.resourceExhausted, "the server's list of \(kind.rawValue) is too long")
             }
-            tools.append(contentsOf: try list.map { try Tool($0) })
-            guard let next = page["nextCursor"], next.text != "null" else { return tools }
+            items.append(contentsOf: list.compactMap { ListItem(kind, $0) })
+            guard let next = page["nextCursor"], !next.isNull else { return items }
             cursor = next
         }
-        throw Failure(.resourceExhausted, "the server's list of tools does not end")
+        throw Failure(.resourceExhausted, "the server's list of \(kind.rawValue) does not end")
+    }
+
+    /// All tools.
+    package func tools(limit: Int = maximumTools) async throws -> [Tool] {
+        try await list(.tools, limit: limit).map { try Tool($0.definition) }
     }
 
     /// Calls a tool; the parameters are the client's own bytes but for the tool's name.
     package func callTool(_ params: RawJSON) async throws -> RawJSON {
         try await peer.request("tools/call", params)
     }
-
-    package func notify(_ method: String, _ params: RawJSON?) async throws { try await peer.notify(method, params) }
 }

@@ -3,209 +3,184 @@ internal import NIOCore
 internal import Synchronization
 
 /// One end of an MCP connection. Both ends ask and answer, so client and server are the same type with other handlers.
+///
+/// Nothing here waits for the other side to read: messages go into a bounded outbox, which one task writes out.
 package final class Peer: Sendable {
     /// What answers the other side.
     package protocol Handler: Sendable {
         /// Called for each request in the order of arrival, before anything that came later is looked at.
-        ///
-        /// - Returns: the answer, where it needs no waiting; nil to have `respond` called in a task of its own.
-        func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON?
+        func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Admission
         /// - Throws: `RPC.Error` or any error, which becomes one.
         func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON
         /// Called in the order of arrival, before anything that came later is looked at; must not wait for an answer.
         func receive(_ notification: RPC.Notification, from peer: Peer) async
+        /// Whether several messages may come as one array.
+        var acceptsBatches: Bool { get }
     }
 
-    private typealias Waiter = Promise<RawJSON>
-    private let state = Mutex(PeerState<Waiter, CancellationFlag>())
-    private let send: SendMessage
-    private let handler: any Handler
-
-    /// How long requests may go on after the other side has closed its end.
-    package static let patience = Duration.seconds(2)
-    private let patience: Duration
-
-    private init(
-        handler: any Handler, patience: Duration = Peer.patience,
-        send: @escaping SendMessage
-    ) {
-        self.handler = handler
-        self.patience = patience
-        self.send = send
+    /// How a request is answered.
+    package enum Admission: Sendable {
+        /// By this, at once.
+        case answer(RawJSON)
+        /// By `respond`, in a task of its own.
+        case respond
+        /// By whoever calls `answer` with its id. What is given here is called, once, when the request is taken back,
+        /// with the parameters that came with that, and when the connection ends before the answer.
+        case forwarded(onCancel: @Sendable (RawJSON?) -> Void)
     }
 
-    /// Runs a connection: answers the other side while `body` runs. Ends when `body` returns or the other side closes.
-    ///
-    /// - Parameter body: nil serves until the other side closes.
-    /// - Throws: what `body` throws; requests under way fail with `.unavailable` when the other side closes.
-    package static func run<R: Sendable>(
-        over transport: some Transport, handler: any Handler, body: @escaping @Sendable (Peer) async throws -> R
-    ) async throws -> R {
-        try await transport.connect { messages, send in
-            let peer = Peer(handler: handler, send: send)
-            return try await withThrowingTaskGroup(of: R?.self) { group in
-                group.addTask {
-                    await peer.receive(messages)
-                    return nil
-                }
-                group.addTask { try await body(peer) }
-                defer { group.cancelAll() }
-                do {
-                    while let finished = try await group.next() {
-                        if let result = finished { return result }
-                        group.cancelAll()
-                    }
-                } catch let error as CancellationError {
-                    throw peer.state.withLock { $0.closed } ?? error as any Error
-                }
-                throw CancellationError()
+    struct Asked: Sendable {
+        let method: String
+        let onProgress: (@Sendable (RawJSON) -> Void)?
+        let onAnswer: @Sendable (Result<RawJSON, any Error>) -> Void
+    }
+
+    enum Work: Sendable {
+        case beginning
+        case task(CancellationFlag)
+        case forwarded(@Sendable (RawJSON?) -> Void)
+
+        func cancel(_ params: RawJSON?) {
+            switch self {
+            case .beginning: break
+            case .task(let flag): flag.set()
+            case .forwarded(let onCancel): onCancel(params)
             }
         }
     }
 
-    /// Serves the other side until it closes.
+    let state = Mutex(PeerState<Asked, Work>())
+    let outbox = Outbox()
+    let handler: any Handler
+
+    /// How long requests may go on after the other side has closed its end.
+    package static let patience = Duration.seconds(2)
+    let patience: Duration
+
+    init(handler: any Handler, patience: Duration = Peer.patience) {
+        self.handler = handler
+        self.patience = patience
+    }
+
+    /// Sends a request.
     ///
     /// - Parameters:
-    ///   - patience: how long requests may go on after the other side has closed its end.
-    ///   - onConnect: gets the peer before the first message is read.
-    /// - Throws: `.unavailable` when the connection breaks, as by a message that is too long.
-    package static func serve(
-        over transport: some Transport, handler: any Handler, patience: Duration = Peer.patience,
-        onConnect: (Peer) -> Void = { _ in }
-    ) async throws {
-        try await transport.connect { messages, send in
-            let peer = Peer(handler: handler, patience: patience, send: send)
-            onConnect(peer)
-            let end = await peer.receive(messages)
-            if end.cause != nil, !Task.isCancelled { throw end }
+    ///   - relatedTo: the other side's request on whose behalf this one is made.
+    ///   - onProgress: gets the parameters of the request's progress notifications. The request gets a progress token of
+    ///     its own for that, whatever token its parameters have.
+    ///   - onAnswer: called once, from wherever the answer comes, and must not wait. A failure is `RPC.Error` as
+    ///     answered; `CancellationError` after `withdraw`; `NotSent` where the other side has certainly not seen it;
+    ///     else `Failure`.
+    /// - Returns: its id; nil where it has failed already.
+    @discardableResult
+    package func ask(
+        _ method: String, _ params: RawJSON? = nil, relatedTo: RPC.ID? = nil,
+        onProgress: (@Sendable (RawJSON) -> Void)? = nil,
+        onAnswer: @escaping @Sendable (Result<RawJSON, any Error>) -> Void
+    ) -> RPC.ID? {
+        let number: Int
+        do {
+            number = try state.withLock { state throws(Failure) in
+                try state.ask(Asked(method: method, onProgress: onProgress, onAnswer: onAnswer))
+            }
+        } catch {
+            onAnswer(.failure(NotSent(reason: error)))
+            return nil
         }
+        let id = RPC.ID(number)
+        var params = params
+        if onProgress != nil {
+            let meta = (params?["_meta"] ?? RawJSON([:])).replacing("progressToken", with: RawJSON(.int(number)))
+            params = (params ?? RawJSON([:])).replacing("_meta", with: meta)
+        }
+        let bytes = RPC.Message.request(RPC.Request(id: id, method: method, params: params)).bytes
+        if !outbox.put(.init(bytes: bytes, relation: Relation(to: relatedTo), request: id)) {
+            let reason = state.withLock { $0.closed } ?? Failure(.unavailable, "the connection is closed")
+            // Unless whoever closed it has told it already.
+            state.withLock { $0.take(id) }?.onAnswer(.failure(NotSent(reason: reason)))
+        }
+        return id
+    }
+
+    /// Takes a request of ours back: it counts as over, and the other side is told.
+    ///
+    /// - Parameter params: of the notification; its id is put right.
+    package func withdraw(_ id: RPC.ID, _ params: RawJSON? = nil) {
+        guard let asked = state.withLock({ $0.take(id) }) else { return }
+        asked.onAnswer(.failure(CancellationError()))
+        guard asked.method != "initialize" else { return }
+        notify("notifications/cancelled", (params ?? RawJSON([:])).replacing("requestId", with: id.json))
     }
 
     /// Sends a request and waits for its answer. Cancelling the task tells the other side.
     ///
-    /// - Parameter relatedTo: the other side's request on whose behalf this one is made.
     /// - Throws: `RPC.Error` as answered; `Failure(.unavailable)` when the connection closes.
     package func request(
         _ method: String, _ params: RawJSON? = nil, relatedTo: RPC.ID? = nil
     ) async throws -> RawJSON {
-        let id = try state.withLock { state throws(Failure) in try state.makeID() }
+        try Task.checkCancellation()
+        let answer = Promise<RawJSON>()
+        let id = ask(method, params, relatedTo: relatedTo) { answer.fulfil($0) }
         do {
-            return try await withTaskCancellationHandler {
-                try await exchange(RPC.Request(id: id, method: method, params: params), Relation(to: relatedTo))
-            } onCancel: {
-                state.withLock { $0.take(id) }?.fulfil(.failure(CancellationError()))
-            }
+            return try await answer.value
         } catch let error as CancellationError {
-            await sendCancelled(id, method: method)
+            if let id { withdraw(id) }
             throw error
+        } catch let error as NotSent {
+            throw error.reason
         }
     }
 
     /// - Parameter relatedTo: the other side's request that this is about.
-    package func notify(_ method: String, _ params: RawJSON? = nil, relatedTo: RPC.ID? = nil) async throws {
-        let notification = RPC.Notification(method: method, params: params)
-        try await send(RPC.Message.notification(notification).bytes, Relation(to: relatedTo))
-    }
-
-    private func exchange(_ request: RPC.Request, _ relation: Relation) async throws -> RawJSON {
-        try Task.checkCancellation()
-        // The answer may come before `send` returns, and before anything after it has run: who waits for it is noted first.
-        let answer = Waiter()
-        if let closed = state.withLock({ $0.wait(request.id, answer) }) { throw closed }
-        // A cancellation that came before that has found nobody to tell.
-        if Task.isCancelled { state.withLock { $0.take(request.id) }?.fulfil(.failure(CancellationError())) }
-        async let sent: Void = sendOrFail(request, relation)
-        let result = try await answer.value
-        await sent
-        return result
-    }
-
-    private func sendOrFail(_ request: RPC.Request, _ relation: Relation) async {
-        do { try await send(RPC.Message.request(request).bytes, relation) } catch {
-            state.withLock { $0.take(request.id) }?.fulfil(.failure(error))
-        }
-    }
-
-    private func sendCancelled(_ id: RPC.ID, method: String) async {
-        guard method != "initialize" else { return }
-        let params = RawJSON(["requestId": .number(id.text)])
-        // Our own task is cancelled already, and what it sends might not leave: a task of its own, waited for.
-        await Task { [self] in try? await notify("notifications/cancelled", params) }.value
-    }
-
-    /// - Returns: how the connection ended; with a cause where it broke.
+    /// - Returns: false where it was lost: the connection is closed.
     @discardableResult
-    private func receive<Messages: AsyncSequence>(_ messages: Messages) async -> Failure
-    where Messages.Element == ByteBuffer {
-        var reason = Failure(.unavailable, "the connection was closed by the other side")
-        await withDiscardingTaskGroup { group in
-            do {
-                for try await bytes in messages { await take(bytes, &group) }
-            } catch {
-                reason = Failure(.unavailable, "the connection broke", cause: error)
-            }
-            await drain()
-            group.cancelAll()
-            for waiter in state.withLock({ $0.close(reason) }) { waiter.fulfil(.failure(reason)) }
-        }
-        return reason
+    package func notify(_ method: String, _ params: RawJSON? = nil, relatedTo: RPC.ID? = nil) -> Bool {
+        let message = RPC.Message.notification(RPC.Notification(method: method, params: params))
+        return outbox.put(.init(bytes: message.bytes, relation: Relation(to: relatedTo)))
     }
 
-    /// Lets what was asked before the other side closed its end be answered, for a moment: `echo … | server` is a use.
-    private func drain() async {
-        let end = ContinuousClock.now + patience
-        while state.withLock({ $0.isBusy }), ContinuousClock.now < end, !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(10))
+    /// Answers a request of the other side; the second answer, and one to a request that was taken back, are lost.
+    package func answer(_ id: RPC.ID, _ outcome: Result<RawJSON, RPC.Error>) {
+        var bytes = RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes
+        if bytes.readableBytes > Self.smallAnswer, !outbox.hasRoom {
+            // Large answers must not pile up for a side that does not read them.
+            let error = RPC.Error(code: -32000, message: "the answer is lost: too much waits to be read already")
+            bytes = RPC.Message.response(RPC.Response(id: id, outcome: .failure(error))).bytes
         }
+        finish(id, bytes)
     }
 
-    private func take(_ bytes: ByteBuffer, _ group: inout DiscardingTaskGroup) async {
-        do throws(RPC.Error) {
-            switch try RPC.Message(parsing: bytes) {
-            case .response(let response):
-                guard let id = response.id, let waiter = state.withLock({ $0.take(id) }) else { return }
-                waiter.fulfil(response.outcome.mapError { $0 as any Error })
-            case .notification(let notification) where notification.method == "notifications/cancelled":
-                if let id = notification.params?["requestId"].flatMap(RPC.ID.init) {
-                    state.withLock { $0.work(id) }?.set()
-                }
-            case .notification(let notification): await handler.receive(notification, from: self)
-            case .request(let request):
-                let flag = CancellationFlag()
-                try state.withLock { state throws(RPC.Error) in try state.begin(request.id, flag) }
-                do throws(RPC.Error) {
-                    // An answer that is there keeps the id only: a request may be large, and the other side may not read.
-                    if let reply = try handler.admit(request) {
-                        let id = request.id
-                        group.addTask { await self.answer(id, flag) { .success(reply) } }
-                    } else {
-                        group.addTask { await self.answer(request.id, flag) { await self.outcome(of: request) } }
-                    }
-                } catch {
-                    state.withLock { $0.end(request.id) }
-                    throw error
-                }
-            }
-        } catch {
-            // What cannot be read is answered without an id; a request refused here was read, so it has one.
-            let id = (try? RawJSON(checking: bytes))?["id"].flatMap(RPC.ID.init)
-            try? await send(RPC.Message.response(RPC.Response(id: id, outcome: .failure(error))).bytes, .answer(to: id))
-        }
+    private static let smallAnswer = 64 << 10
+
+    func finish(_ id: RPC.ID, _ bytes: ByteBuffer?) {
+        // Under way until its answer is in the outbox.
+        guard let bytes = state.withLock({ $0.end(id, answer: bytes) }).bytes else { return }
+        outbox.put(.init(bytes: bytes, relation: .answer(to: id)))
     }
 
-    private func outcome(of request: RPC.Request) async -> Result<RawJSON, RPC.Error> {
-        do { return .success(try await handler.respond(to: request, from: self)) } catch {
-            return .failure(.answering(error))
-        }
-    }
+    /// Whether the other side reads what it is sent. Where it does not, what can be done without is better left out.
+    package var hasRoom: Bool { outbox.hasRoom }
 
-    private func answer(
-        _ id: RPC.ID, _ flag: CancellationFlag, _ outcome: @escaping @Sendable () async -> Result<RawJSON, RPC.Error>
-    ) async {
-        // Under way until its answer is out: what waits to be written counts, and is waited for at the end.
-        defer { state.withLock { $0.end(id) } }
-        // A cancelled request gets no answer: the other side has forgotten it.
-        guard let outcome = await flag.run(outcome) else { return }
-        try? await send(RPC.Message.response(RPC.Response(id: id, outcome: outcome)).bytes, .answer(to: id))
+    /// Whether a message is on its way out.
+    var isWriting: Bool { outbox.isWriting }
+
+    /// Waits until there is room for more.
+    package func room() async { await outbox.room() }
+}
+
+/// A request failed before anything of it could reach the other side, so it has certainly not been carried out.
+package struct NotSent: Error, CustomStringConvertible {
+    package let reason: Failure
+
+    package init(reason: Failure) { self.reason = reason }
+
+    package var description: String { reason.description }
+}
+
+extension Peer.Handler {
+    package var acceptsBatches: Bool { false }
+
+    package func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
+        throw RPC.Error.methodNotFound(request.method)
     }
 }

@@ -12,12 +12,19 @@ package enum RPC {
 
         /// - Returns: nil for anything but a string or a number, and for ids of unreasonable length.
         package init?(_ json: RawJSON) {
-            guard json.buffer.readableBytes <= 1024, let value = try? json.parsed() else { return nil }
-            switch value {
-            case .string, .number: text = value.text
+            guard json.buffer.readableBytes <= 1024, let first = json.buffer.readableBytesView.first else { return nil }
+            switch first {
+            case UInt8(ascii: "\""):
+                // Two ways of writing one string are one id.
+                let isPlain = !json.buffer.readableBytesView.contains(UInt8(ascii: "\\"))
+                text = isPlain ? json.text : JSON.quoted(json.string ?? "")
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): text = json.text
             default: return nil
             }
         }
+
+        /// The id as a value.
+        package var json: RawJSON { (try? RawJSON(checking: ByteBuffer(string: text))) ?? RawJSON(.string(text)) }
 
         package var description: String { text }
     }
@@ -69,31 +76,32 @@ extension RPC.Message {
     package init(parsing buffer: ByteBuffer) throws(RPC.Error) {
         let raw: RawJSON
         do { raw = try RawJSON(checking: buffer) } catch { throw .parseError(Failure.text(of: error)) }
+        try self.init(raw)
+    }
+
+    /// Reads one message from a value that has been checked.
+    package init(_ raw: RawJSON) throws(RPC.Error) {
         if raw.isArray { throw .invalidRequest("batches are not accepted") }
         guard raw.isObject else { throw .invalidRequest("a message is a JSON object") }
-        var members: [String: RawJSON] = [:]
-        for (name, value) in raw.members() { members[name] = value }
-        guard (try? members["jsonrpc"]?.parsed())?.string == "2.0" else {
-            throw .invalidRequest("\"jsonrpc\" is not \"2.0\"")
-        }
-        let id = members["id"].flatMap(RPC.ID.init)
-        if let name = members["method"] {
-            guard let method = (try? name.parsed())?.string, method.utf8.count <= 256 else {
+        let members = raw.members(named: ["jsonrpc", "id", "method", "params", "result", "error"])
+        guard members[0]?.string == "2.0" else { throw .invalidRequest("\"jsonrpc\" is not \"2.0\"") }
+        let id = members[1].flatMap(RPC.ID.init)
+        if let name = members[2] {
+            guard let method = name.string, method.utf8.count <= 256 else {
                 throw .invalidRequest("\"method\" is not a string")
             }
-            if let params = members["params"], !params.isObject {
-                throw .invalidRequest("\"params\" is not an object")
-            }
-            if members["id"] == nil {
-                self = .notification(RPC.Notification(method: method, params: members["params"]))
+            let params = members[3]
+            if let params, !params.isObject { throw .invalidRequest("\"params\" is not an object") }
+            if members[1] == nil {
+                self = .notification(RPC.Notification(method: method, params: params))
             } else if let id {
-                self = .request(RPC.Request(id: id, method: method, params: members["params"]))
+                self = .request(RPC.Request(id: id, method: method, params: params))
             } else {
                 throw .invalidRequest("\"id\" is neither a string nor a number")
             }
-        } else if let result = members["result"] {
+        } else if let result = members[4] {
             self = .response(RPC.Response(id: id, outcome: .success(result)))
-        } else if let error = members["error"] {
+        } else if let error = members[5] {
             self = .response(RPC.Response(id: id, outcome: .failure(RPC.Error(error))))
         } else {
             throw .invalidRequest("neither a request, a notification nor a response")
@@ -102,33 +110,38 @@ extension RPC.Message {
 
     /// The message as one line of JSON, without the newline.
     package var bytes: ByteBuffer {
-        var out = ByteBuffer()
         switch self {
         case .request(let request):
-            out.writeString(#"{"jsonrpc":"2.0","id":\#(request.id.text),"method":\#(JSON.quoted(request.method))"#)
-            Self.write(member: "params", request.params, to: &out)
+            Self.line(
+                "{\"jsonrpc\":\"2.0\",\"id\":\(request.id.text),\"method\":\(JSON.quoted(request.method))",
+                request.params.map { ("params", $0) })
         case .notification(let notification):
-            out.writeString(#"{"jsonrpc":"2.0","method":\#(JSON.quoted(notification.method))"#)
-            Self.write(member: "params", notification.params, to: &out)
+            Self.line(
+                "{\"jsonrpc\":\"2.0\",\"method\":\(JSON.quoted(notification.method))",
+                notification.params.map { ("params", $0) })
         case .response(let response):
-            out.writeString(#"{"jsonrpc":"2.0","id":\#(response.id?.text ?? "null")"#)
             switch response.outcome {
-            case .success(let result): Self.write(member: "result", result, to: &out)
-            case .failure(let error): Self.write(member: "error", RawJSON(error.json), to: &out)
+            case .success(let result):
+                Self.line("{\"jsonrpc\":\"2.0\",\"id\":\(response.id?.text ?? "null")", ("result", result))
+            case .failure(let error):
+                Self.line("{\"jsonrpc\":\"2.0\",\"id\":\(response.id?.text ?? "null")", ("error", error.json))
             }
+        }
+    }
+
+    private static func line(_ head: String, _ member: (name: StaticString, value: RawJSON)?) -> ByteBuffer {
+        var out = ByteBuffer()
+        // A peer may send pretty-printed values over HTTP; on a line-based wire a newline would end the message.
+        let value = member?.value.onOneLine.buffer
+        out.reserveCapacity(head.utf8.count + (value?.readableBytes ?? 0) + 16)
+        out.writeString(head)
+        if let member, let value {
+            out.writeString(",\"")
+            out.writeStaticString(member.name)
+            out.writeString("\":")
+            out.writeImmutableBuffer(value)
         }
         out.writeString("}")
         return out
-    }
-
-    private static func write(member: String, _ value: RawJSON?, to out: inout ByteBuffer) {
-        guard let value else { return }
-        out.writeString(",\"\(member)\":")
-        // A peer may send pretty-printed values over HTTP; on a line-based wire a newline would end the message.
-        if value.buffer.readableBytesView.contains(where: { $0 == 0x0A || $0 == 0x0D }) {
-            out.writeImmutableBuffer(((try? value.parsed()) ?? .null).bytes)
-        } else {
-            out.writeImmutableBuffer(value.buffer)
-        }
     }
 }

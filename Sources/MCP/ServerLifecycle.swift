@@ -22,9 +22,12 @@ package struct ServerLifecycle: Sendable {
     }
 
     package private(set) var phase = Phase.new
-    private let identity: Identity
+    private let identity: @Sendable (ProtocolVersion) -> Identity
 
-    package init(_ identity: Identity) { self.identity = identity }
+    package init(_ identity: Identity) { self.init { _ in identity } }
+
+    /// - Parameter identity: what the server is to a client of a revision, asked for once.
+    package init(_ identity: @escaping @Sendable (ProtocolVersion) -> Identity) { self.identity = identity }
 
     /// Decides on a request by the phase of the session.
     ///
@@ -32,8 +35,9 @@ package struct ServerLifecycle: Sendable {
     package mutating func step(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
         switch (request.method, phase) {
         case ("initialize", .new):
-            let asked = (try? request.params?["protocolVersion"]?.parsed())?.string
-            guard let asked else { throw .invalidParams("initialize without a protocolVersion") }
+            guard let asked = request.params?["protocolVersion"]?.string else {
+                throw .invalidParams("initialize without a protocolVersion")
+            }
             let version = ProtocolVersion.negotiate(asked)
             phase = .initialized(version)
             return RawJSON(answer(version))
@@ -47,6 +51,7 @@ package struct ServerLifecycle: Sendable {
     }
 
     private func answer(_ version: ProtocolVersion) -> JSON {
+        let identity = identity(version)
         var object = JSON.Object([
             ("protocolVersion", .string(version.rawValue)), ("capabilities", identity.capabilities),
             ("serverInfo", ["name": .string(identity.name), "version": .string(identity.version)]),

@@ -22,47 +22,17 @@ package struct StdioTransport: Transport {
         _ body: (LineMessages<DescriptorInput>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
         // One thread waits in read, one in write: a client that stops reading must not stop us from hearing it.
-        let threads = NIOThreadPool(numberOfThreads: 2)
-        threads.start()
-        let source = try DescriptorInput(input, threads: threads)
-        let writer = DescriptorOutput(output, threads: threads)
+        let (reading, writing) = (NIOThreadPool(numberOfThreads: 1), NIOThreadPool(numberOfThreads: 1))
+        reading.start()
+        writing.start()
+        let source = try DescriptorInput(input, threads: reading)
+        let writer = DescriptorOutput(output, thread: writing)
         defer {
             source.wake()
             // Not waited for: a client that has stopped reading may hold the writing thread for ever.
-            threads.shutdownGracefully { _ in }
+            reading.shutdownGracefully { _ in }
+            writing.shutdownGracefully { _ in }
         }
         return try await body(LineMessages(source)) { line, _ in try await writer.write(line: line) }
-    }
-}
-
-/// Whole lines to a descriptor, one after the other.
-private actor DescriptorOutput {
-    private let descriptor: SystemPackage.FileDescriptor
-    private let threads: NIOThreadPool
-    private var last: Task<Void, Never>?
-
-    init(_ descriptor: SystemPackage.FileDescriptor, threads: NIOThreadPool) {
-        self.descriptor = descriptor
-        self.threads = threads
-    }
-
-    /// Returns when the line is out. A sender that is cancelled leaves, but its line is written whole all the same.
-    func write(line: ByteBuffer) async throws {
-        var bytes = line
-        bytes.writeString("\n")
-        let (previous, whole, written) = (last, bytes, Promise<Void>())
-        // Chained, so that two lines never mix.
-        last = Task { [descriptor, threads] in
-            await previous?.value
-            do {
-                try await threads.runIfActive {
-                    _ = try whole.withUnsafeReadableBytes { try descriptor.writeAll($0) }
-                }
-                written.fulfil(.success(()))
-            } catch {
-                written.fulfil(.failure(error))
-            }
-        }
-        try await written.value
     }
 }

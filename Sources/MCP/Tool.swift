@@ -7,7 +7,7 @@ package struct Tool: Sendable {
 
     /// - Throws: `.invalidArgument` for a definition without a usable name.
     package init(_ definition: RawJSON) throws {
-        guard let name = (try? definition["name"]?.parsed())?.string, !name.isEmpty, name.utf8.count <= 256 else {
+        guard let name = definition["name"]?.string, !name.isEmpty, name.utf8.count <= 256 else {
             throw Failure(.invalidArgument, "a tool without a usable name")
         }
         self.name = name

@@ -24,14 +24,15 @@ package final class ToolServer: Peer.Handler {
         entries = tools
     }
 
-    package func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
-        try lifecycle.withLock { lifecycle throws(RPC.Error) in try lifecycle.step(request) }
+    package func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        let answer = try lifecycle.withLock { lifecycle throws(RPC.Error) in try lifecycle.step(request) }
+        return answer.map { .answer($0) } ?? .respond
     }
 
     package func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
         switch request.method {
         case "tools/list":
-            return RawJSON(["tools": .array(try entries.map { try $0.tool.definition.parsed() })])
+            return RawJSON(object: [("tools", RawJSON(array: entries.map(\.tool.definition)))])
         case "tools/call": return try await call(request)
         default: throw RPC.Error.methodNotFound(request.method)
         }

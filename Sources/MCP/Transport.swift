@@ -18,8 +18,16 @@ package typealias SendMessage = @Sendable (ByteBuffer, Relation) async throws ->
 package protocol Transport: Sendable {
     associatedtype Messages: AsyncSequence, Sendable where Messages.Element == ByteBuffer
 
+    /// Whether a request's sending may take as long as its answer, so that others must not wait for it. Everything else is
+    /// sent one after the other.
+    var sendsRequestsSideBySide: Bool { get }
+
     /// Opens the connection for as long as `body` runs.
     ///
     /// - Parameter body: gets the incoming messages (for one consumer) and the way to send.
     func connect<R: Sendable>(_ body: (Messages, @escaping SendMessage) async throws -> R) async throws -> R
+}
+
+extension Transport {
+    package var sendsRequestsSideBySide: Bool { false }
 }

@@ -15,7 +15,8 @@ package struct MCPGroup: AsyncParsableCommand {
 
 struct GatewayGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gateway", abstract: "Manage the MCP Server gateway", subcommands: [GatewayRun.self])
+        commandName: "gateway", abstract: "Manage the MCP Server gateway",
+        subcommands: [GatewayRun.self, GatewayStatus.self])
 }
 
 struct Version: AsyncParsableCommand {

@@ -84,7 +84,7 @@ async def session(kind, url, revision):
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
         for _ in range(50):
-            if name in (await client.call_tool("seen", {})).structured_content["result"]:
+            if name in await text(client, "seen", {}):
                 report["cancelled"] = True
                 break
             await asyncio.sleep(0.1)

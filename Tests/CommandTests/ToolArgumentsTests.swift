@@ -93,7 +93,8 @@ import Toolkit
         let catalog = try Catalog(
             parsing: ByteBuffer(string: "registry:\n  a:\n    image: i\n  b:\n    image: j\n"), source: "t")
         let tool = Tool(name: "add", description: "", inputSchema: [:])
-        let surface = Surface([.init(server: "a", tools: [tool])])
+        let items = [ListItem(.tools, tool.definition)].compactMap { $0 }
+        let surface = Surface([.init(server: "a", listing: .init(items: [.tools: items]))])
         let options = try GatewayOptions.parse(["--tools", "add,nosuch,a:*", "--tools", "b:*,*,a:ADD,b:add"])
         #expect(options.unusedPatterns(surface, catalog.servers) == ["nosuch", "b:*", "b:add"])
     }

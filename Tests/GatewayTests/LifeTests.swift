@@ -16,25 +16,32 @@ import Testing
 }
 
 @Suite struct UpstreamStateTests {
+    private typealias State = UpstreamState<Int>
     private let start = ContinuousClock.now
-    private let tool = Tool(name: "x", description: "", inputSchema: [:])
+
+    private func ready() -> State {
+        var state = State(now: start)
+        let isNew = state.wake()
+        #expect(isNew)
+        state.becameReady(now: start).fulfil(.success(1))
+        return state
+    }
 
     @Test func isStoppedOnlyWhenNobodyUsesIt() {
-        var state = UpstreamState(now: start)
-        state.becameReady([tool], now: start)
-        #expect(state.stopIfIdle(for: .seconds(10), now: start + .seconds(4)) == .seconds(6))
-        #expect(state.want(now: start + .seconds(5)).wakes == false)
-        #expect(state.stopIfIdle(for: .seconds(10), now: start + .seconds(50)) == .seconds(10))
+        var state = ready()
+        let limit = Duration.seconds(10)
+        let early = state.stopIfIdle(for: limit, isBusy: false, now: start + .seconds(4))
+        let wanted = state.want(now: start + .seconds(5))
+        let waitedFor = state.stopIfIdle(for: limit, isBusy: false, now: start + .seconds(50))
         state.done(now: start + .seconds(50))
-        #expect(state.stopIfIdle(for: .seconds(10), now: start + .seconds(60)) == nil)
+        let busy = state.stopIfIdle(for: limit, isBusy: true, now: start + .seconds(80))
+        let idle = state.stopIfIdle(for: limit, isBusy: false, now: start + .seconds(60))
+        #expect([early, wanted.wakes, waitedFor, busy, idle] == [false, false, false, false, true])
         #expect(state.phase == .idle)
-        #expect(state.tools?.count == 1)
     }
 
     @Test func theFirstToWantAnIdleServerWakesIt() {
-        var state = UpstreamState(now: start)
-        state.becameReady([tool], now: start)
-        #expect(state.stopIfIdle(for: .zero, now: start) == nil)
+        var state = State(now: start)
         let first = state.want(now: start)
         let second = state.want(now: start)
         #expect(first.wakes)
@@ -43,17 +50,65 @@ import Testing
     }
 
     @Test func whoeverComesAfterADeathWaitsForTheNextLife() {
-        var state = UpstreamState(now: start)
+        var state = State(now: start)
         let before = state.want(now: start).session
         let over = state.ended(.starting)
         #expect(before === over)
-        #expect(state.want(now: start).session !== over)
+        let next = state.want(now: start).session
+        #expect(next !== over)
     }
 
     @Test func aFailureThatIsFinalIsToldToAll() {
-        var state = UpstreamState(now: start)
+        var state = State(now: start)
         let over = state.ended(.failed)
-        #expect(state.want(now: start).session === over)
+        let next = state.want(now: start)
+        #expect(next.session === over)
+        #expect(!next.wakes)
+    }
+}
+
+@Suite struct CallTableTests {
+    private final class Client: Sendable {}
+    private let start = ContinuousClock.now
+
+    @Test func progressPutsTheDeadlineOffButNotTheLimit() {
+        var calls = CallTable<Client>()
+        let number = calls.begin(Client(), nil, patience: .seconds(10), limit: .seconds(25), now: start)
+        calls.sent(number, as: RPC.ID(7))
+        var late: [[RPC.ID]] = []
+        for second in [9, 18, 24, 25, 26] {
+            late.append(calls.expire(now: start + .seconds(second)))
+            if second < 20 { calls.progressed(number, now: start + .seconds(second)) }
+        }
+        // Told once, and known by its end.
+        #expect(late == [[], [], [], [RPC.ID(7)], []])
+        let isLate = calls.end(number)
+        #expect(isLate)
+        #expect(calls.isEmpty)
+    }
+
+    @Test func withoutLimitsItTakesAsLongAsItLikes() {
+        var calls = CallTable<Client>()
+        let number = calls.begin(Client(), nil, patience: nil, limit: nil, now: start)
+        calls.sent(number, as: RPC.ID(1))
+        let late = calls.expire(now: start + .seconds(1_000_000))
+        #expect(late.isEmpty)
+        let isLate = calls.end(number)
+        #expect(!isLate)
+    }
+
+    @Test func whoseCallsTheyAreIsOnlyKnownWhereTheyAreOnes() {
+        var calls = CallTable<Client>()
+        let (a, b) = (Client(), Client())
+        #expect(calls.soleOwner == nil)
+        _ = calls.begin(a, RPC.ID(1), patience: nil, limit: nil, now: start)
+        _ = calls.begin(a, RPC.ID(2), patience: nil, limit: nil, now: start)
+        #expect(calls.soleOwner === a)
+        #expect(calls.latest(of: a)?.request == RPC.ID(2))
+        let other = calls.begin(b, RPC.ID(1), patience: nil, limit: nil, now: start)
+        #expect(calls.soleOwner == nil)
+        _ = calls.end(other)
+        #expect(calls.soleOwner === a)
     }
 }
 

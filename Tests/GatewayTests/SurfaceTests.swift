@@ -10,6 +10,11 @@ import Testing
         Tool(name: name, description: "d", inputSchema: ["type": "object"])
     }
 
+    private func source(_ server: String, prefix: String? = nil, tools: [Tool]) -> Surface.Source {
+        let items = tools.compactMap { ListItem(.tools, $0.definition) }
+        return .init(server: server, prefix: prefix, listing: .init(items: [.tools: items]))
+    }
+
     @Test(
         arguments: [
             ([("a", ["x", "y"]), ("b", ["z"])], ["x", "y", "z"]),
@@ -19,23 +24,23 @@ import Testing
             ([("a", [])], []),
         ] as [([(String, [String])], [String])])
     func namesAreUniqueAndAccepted(_ servers: [(String, [String])], _ names: [String]) {
-        let surface = Surface(servers.map { Surface.Source(server: $0.0, tools: $0.1.map { tool($0) }) })
+        let surface = Surface(servers.map { source($0.0, tools: $0.1.map { tool($0) }) })
         #expect(surface.tools.map(\.name) == names)
     }
 
     @Test func everyNameLeadsBackToItsServersOwn() {
         let surface = Surface([
-            .init(server: "a", tools: [tool("x"), tool("weird name")]), .init(server: "b", tools: [tool("x")]),
+            source("a", tools: [tool("x"), tool("weird name")]), source("b", tools: [tool("x")]),
         ])
-        #expect(surface.route("a__x") == .init(server: "a", tool: "x"))
-        #expect(surface.route("b__x") == .init(server: "b", tool: "x"))
-        #expect(surface.route("weird_name") == .init(server: "a", tool: "weird name"))
+        #expect(surface.route("a__x") == .init(server: "a", name: "x"))
+        #expect(surface.route("b__x") == .init(server: "b", name: "x"))
+        #expect(surface.route("weird_name") == .init(server: "a", name: "weird name"))
         #expect(surface.route("x") == nil)
     }
 
     @Test func longNamesAreCutAndStayDifferent() {
         let long = String(repeating: "n", count: 100)
-        let surface = Surface([.init(server: "a", tools: [tool(long + "1"), tool(long + "2"), tool(long + "3")])])
+        let surface = Surface([source("a", tools: [tool(long + "1"), tool(long + "2"), tool(long + "3")])])
         #expect(Set(surface.tools.map(\.name)).count == 3)
         #expect(surface.tools.allSatisfy { $0.name.count <= Surface.maximumName })
         #expect(surface.tools.compactMap { surface.route($0.name)?.tool }.count == 3)
@@ -45,10 +50,10 @@ import Testing
     @Test func aDefinitionIsPassedOnUntouched() throws {
         let text = #"{"name":"x","inputSchema":{"type":"object","maximum":1.0},"_meta":{"k":"\u00e9"}}"#
         let definition = try RawJSON(checking: ByteBuffer(string: text))
-        let alone = Surface([.init(server: "a", tools: [try Tool(definition)])])
+        let alone = Surface([source("a", tools: [try Tool(definition)])])
         #expect(alone.tools.first?.definition.text == text)
         let clashing = Surface([
-            .init(server: "a", tools: [try Tool(definition)]), .init(server: "b", tools: [try Tool(definition)]),
+            source("a", tools: [try Tool(definition)]), source("b", tools: [try Tool(definition)]),
         ])
         #expect(
             clashing.tools.first?.definition.text == text.replacing(#""name":"x""#, with: #""name":"a__x""#))
@@ -63,34 +68,34 @@ import Testing
     }
 
     @Test func whatClientsHaveSeenKeepsItsName() {
-        let first = Surface([.init(server: "a", tools: [tool("x")])])
+        let first = Surface([source("a", tools: [tool("x")])])
         let both = Surface(
-            [.init(server: "a", tools: [tool("x"), tool("y")]), .init(server: "b", tools: [tool("x"), tool("y")])],
+            [source("a", tools: [tool("x"), tool("y")]), source("b", tools: [tool("x"), tool("y")])],
             keeping: first)
         #expect(both.tools.map(\.name) == ["x", "a__y", "b__x", "b__y"])
-        #expect(both.route("x") == .init(server: "a", tool: "x"))
+        #expect(both.route("x") == .init(server: "a", name: "x"))
     }
 
     @Test func aCatalogMayWantAPrefix() {
         let surface = Surface([
-            .init(server: "a", prefix: "p", tools: [tool("x")]), .init(server: "b", tools: [tool("x")]),
+            source("a", prefix: "p", tools: [tool("x")]), source("b", tools: [tool("x")]),
         ])
         #expect(surface.tools.map(\.name) == ["p__x", "x"])
-        #expect(surface.route("p__x") == .init(server: "a", tool: "x"))
+        #expect(surface.route("p__x") == .init(server: "a", name: "x"))
     }
 
     @Test func aToolThatIsListedTwiceIsOne() {
-        #expect(Surface([.init(server: "a", tools: [tool("x"), tool("x")])]).tools.map(\.name) == ["x"])
+        #expect(Surface([source("a", tools: [tool("x"), tool("x")])]).tools.map(\.name) == ["x"])
     }
 
     /// Names that come out the same by the thousand must neither take for ever nor run out of numbers.
     @Test(.timeLimit(.minutes(1)), arguments: ["n", String(repeating: "n", count: 100)])
     func aServerCannotHoldUpTheListWithItsNames(_ stem: String) {
         let signs = (0..<3000).map { String(UnicodeScalar(0x4E00 + UInt32($0)) ?? "x") }
-        let hostile = Surface.Source(server: "a", tools: signs.map { tool(stem + $0) })
-        let surface = Surface([hostile, .init(server: "b", tools: [tool("fine")])])
+        let hostile = source("a", tools: signs.map { tool(stem + $0) })
+        let surface = Surface([hostile, source("b", tools: [tool("fine")])])
         #expect(Set(surface.tools.map(\.name)).count == 3001)
         #expect(surface.tools.allSatisfy { $0.name.count <= Surface.maximumName })
-        #expect(surface.route("fine") == .init(server: "b", tool: "fine"))
+        #expect(surface.route("fine") == .init(server: "b", name: "fine"))
     }
 }

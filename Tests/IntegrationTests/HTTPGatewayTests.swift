@@ -29,7 +29,8 @@ extension Integration {
 
         /// A gateway that is ready, at `base`; it is told to end afterwards, and must leave no container.
         private func withGateway(
-            _ transport: String,
+            _ transport: String, options: @escaping @Sendable (Workplace) async throws -> [String] = { _ in [] },
+            says: String = "> Use Bearer token from MCP_GATEWAY_AUTH_TOKEN environment variable",
             _ body: @escaping @Sendable (_ place: Workplace, _ base: String) async throws -> Void
         ) async throws {
             try await Workplace.with { place in
@@ -39,17 +40,20 @@ extension Integration {
                     let base = "http://127.0.0.1:\(port)"
                     // stderr where stdout would be, so that there is one stream to read.
                     let script = #"exec "$@" 2>&1"#
-                    let command = [
-                        "-c", script, "sh", try RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--servers",
-                        "demo-tools", "--transport", transport, "--port", "\(port)",
-                    ]
+                    let command =
+                        [
+                            "-c", script, "sh", try RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--servers",
+                            "demo-tools", "--transport", transport, "--port", "\(port)",
+                        ] + (try await options(place))
                     _ = try await Subprocess.run(
                         .path("/bin/sh"), arguments: Arguments(command),
                         environment: place.variables(["MCP_GATEWAY_AUTH_TOKEN": Self.token]), input: .inputWriter,
                         output: .sequence, error: .discarded
                     ) { execution in
-                        try await eventually("the gateway is ready") {
-                            (try? await status(.GET, base + "/ready")) == 200
+                        if !command.contains("--tls-key") {
+                            try await eventually("the gateway is ready") {
+                                (try? await status(.GET, base + "/ready")) == 200
+                            }
                         }
                         let outcome: Result<Void, any Error>
                         do { outcome = .success(try await body(place, base)) } catch { outcome = .failure(error) }
@@ -60,7 +64,7 @@ extension Integration {
                             text += String(buffer: bytes)
                         }
                         let said = text
-                        #expect(said.contains("> Use Bearer token from MCP_GATEWAY_AUTH_TOKEN environment variable"))
+                        #expect(said.contains(says), "\(said)")
                         #expect(said.contains("demo-tools: (5 tools)"), "\(said)")
                         #expect(!said.contains(Self.token), "\(said)")
                         try outcome.get()
@@ -104,6 +108,61 @@ extension Integration {
                 #expect(
                     try await status(.GET, address, HTTPHeaders([bearer, ("origin", "http://evil.example")])) == 403)
                 #expect(try await status(.GET, base + "/elsewhere", HTTPHeaders([bearer])) == 404)
+            }
+        }
+
+        @Test func everyUserHasServersAndARateOfTheirOwn() async throws {
+            let options: @Sendable (Workplace) async throws -> [String] = { place in
+                let file = place.folder.appending("tokens.yaml")
+                let text = """
+                    alice: {secret: token-of-alice, servers: [demo-tools]}
+                    bob: {secret: token-of-bob, servers: [time], rate: 2/h}
+                    """
+                try Files.write(ByteBuffer(string: text), to: file, mode: 0o600)
+                return ["--tokens", file.string]
+            }
+            try await withGateway("http", options: options, says: "> Use a Bearer token of ") {
+                (_, base) async throws in
+                func answer(_ user: String, _ path: String) async throws -> Int {
+                    try await status(.POST, base + path, ["authorization": "Bearer token-of-\(user)"], body: "{}")
+                }
+                // Let in, and told what is wrong with the message.
+                #expect(try await answer("alice", "/servers/demo-tools/mcp") == 415)
+                #expect(try await answer("bob", "/servers/demo-tools/mcp") == 404)
+                #expect(try await answer("bob", "/servers/time/mcp") == 404, "it does not run")
+                #expect(try await answer("eve", "/mcp") == 401)
+                #expect(try await status(.POST, base + "/mcp", ["authorization": "Bearer \(Self.token)"]) == 401)
+                #expect(
+                    try await [answer("bob", "/mcp"), answer("bob", "/mcp"), answer("bob", "/mcp")] == [415, 415, 429])
+                #expect(try await answer("alice", "/mcp") == 415)
+            }
+        }
+
+        @Test func connectionsMayBeEncrypted() async throws {
+            let options: @Sendable (Workplace) async throws -> [String] = { place in
+                let (chain, key) = (place.folder.appending("chain.pem"), place.folder.appending("key.pem"))
+                let made = try await place.run(
+                    "/bin/sh",
+                    [
+                        "-c",
+                        #"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "#
+                            + #"-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout "$2" -out "$1""#,
+                        "sh", chain.string, key.string,
+                    ])
+                #expect(made.status == 0, "\(made.text)")
+                return ["--tls-certificate", chain.string, "--tls-key", key.string]
+            }
+            try await withGateway("http", options: options) { (place, base) async throws in
+                let address = "https://localhost:" + (base.split(separator: ":").last ?? "")
+                let script = """
+                    import ssl, sys, urllib.request
+                    context = ssl.create_default_context(cafile=sys.argv[1])
+                    print(urllib.request.urlopen(sys.argv[2], context=context).status)
+                    """
+                try await eventually("the gateway is ready") {
+                    let words = ["-c", script, place.folder.appending("chain.pem").string, address + "/ready"]
+                    return try await place.run(RealParts.path("WHARF_CLIENTS_PYTHON"), words).out == "200\n"
+                }
             }
         }
 

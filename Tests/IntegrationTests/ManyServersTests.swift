@@ -7,6 +7,7 @@ import NIOCore
 import Subprocess
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 import Toolkit
 
@@ -24,6 +25,26 @@ extension Integration {
             return ToolResult(try await gateway.call(name, params: params)).text
         }
 
+        private struct Silent: Peer.Handler {
+            func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+                throw .methodNotFound(request.method)
+            }
+            func receive(_ notification: RPC.Notification, from peer: Peer) async {}
+        }
+
+        /// Runs `body` as one more client of a gateway.
+        private func asClient<R: Sendable>(
+            of gateway: Gateway, _ body: @escaping @Sendable (Client) async throws -> R
+        ) async throws -> R {
+            let (near, far) = MemoryTransport.pair()
+            async let served: Void = gateway.serve(over: far)
+            let result = try await Peer.run(over: near, handler: Silent()) { peer in
+                try await body(try await Client(over: peer, name: "test", version: "1"))
+            }
+            try await served
+            return result
+        }
+
         private func container(_ engine: Engine, _ server: String) async throws -> String? {
             try await engine.listContainers(labels: ["docker-mcp": "true", "docker-mcp-name": server], all: false)
                 .compactMap { $0["Id"]?.string }.first
@@ -38,20 +59,21 @@ extension Integration {
                 try await engine.listContainers(labels: ["docker-mcp-name": server], all: true).count
             }
             try await withEngine { engine in
-                try await SharedServers.run(servers: servers, settings: settings, engine: engine, onEvent: { _ in }) {
-                    shared in
+                try await Gateway.run(servers: servers, settings: settings, engine: engine) { gateway in
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for _ in 0..<3 {
                             group.addTask {
-                                try await Gateway.run(
-                                    servers: servers, shared: shared, settings: settings, engine: engine
-                                ) { gateway in
-                                    try await gateway.waitUntilReady()
-                                    #expect(try await gateway.surface().tools.count == 10)
-                                    #expect(try await echo(gateway, "shared-a__echo") == "hi")
-                                    #expect(try await echo(gateway, "shared-b__echo") == "hi")
+                                let texts = try await asClient(of: gateway) { client in
+                                    #expect(try await client.tools().count == 10)
+                                    var texts: [String] = []
+                                    for name in ["shared-a__echo", "shared-b__echo"] {
+                                        let call = RawJSON(["name": .string(name), "arguments": ["text": "hi"]])
+                                        texts.append(ToolResult(try await client.callTool(call)).text)
+                                    }
                                     #expect(try await count(engine, "shared-a") == 1)
+                                    return texts
                                 }
+                                #expect(texts == ["hi", "hi"])
                             }
                         }
                         try await group.waitForAll()

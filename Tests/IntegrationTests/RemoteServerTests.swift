@@ -114,6 +114,12 @@ extension Integration {
                     // A server that answers with JSON has no way to say anything before.
                     if kind == "json" { continue }
                     #expect(seen["steps"]?.array?.count == 5, "\(revision): \(outcome.text)")
+                    #expect(seen["logs"]?.int == 5, "\(revision): \(outcome.text)")
+                    #expect(seen["think"]?.string == "aha", "\(revision): \(outcome.text)")
+                    #expect(seen["roots"]?.string == "file:///project", "\(revision): \(outcome.text)")
+                    if revision >= "2025-06-18" {
+                        #expect(seen["ask"]?.string == "accept green", "\(revision): \(outcome.text)")
+                    }
                     if kind == "resumable" { #expect(seen["leave"]?.string == "came back", "\(outcome.text)") }
                 }
             }

@@ -196,13 +196,13 @@ struct Events: ~Copyable {
 struct TestServer: Peer.Handler {
     private static let progress = "notifications/progress"
 
-    func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
-        guard request.method == "initialize" else { return nil }
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        guard request.method == "initialize" else { return .respond }
         guard let version = request.params?["protocolVersion"] else {
             throw .invalidParams("initialize without a version")
         }
         let answer = RawJSON(["capabilities": [:], "serverInfo": ["name": "test"]])
-        return answer.replacing("protocolVersion", with: version)
+        return .answer(answer.replacing("protocolVersion", with: version))
     }
 
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
@@ -212,7 +212,7 @@ struct TestServer: Peer.Handler {
             let token = request.params?["_meta"]?["progressToken"] ?? RawJSON(.null)
             for step in 1...3 {
                 let params = RawJSON(["progress": .int(step)]).replacing("progressToken", with: token)
-                try await peer.notify(Self.progress, params, relatedTo: request.id)
+                peer.notify(Self.progress, params, relatedTo: request.id)
             }
             return RawJSON(["done": true])
         case "ask": return RawJSON(["answered": try await peer.request("roots/list", relatedTo: request.id).parsed()])
@@ -225,7 +225,7 @@ struct TestServer: Peer.Handler {
 
     func receive(_ notification: RPC.Notification, from peer: Peer) async {
         guard notification.method == "notifications/poke" else { return }
-        try? await peer.notify("notifications/message", notification.params)
+        peer.notify("notifications/message", notification.params)
     }
 }
 
@@ -235,8 +235,8 @@ struct SlowServer: Peer.Handler {
     let release = Promise<Void>()
     let finished = Promise<Void>()
 
-    func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
-        request.method == "slow" ? nil : RawJSON([:])
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        request.method == "slow" ? .respond : .answer(RawJSON([:]))
     }
 
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {

@@ -14,7 +14,9 @@ import Testing
         private let heard = Mutex<[RPC.Notification]>([])
         var all: [RPC.Notification] { heard.withLock { $0 } }
 
-        func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? { RawJSON(["roots": []]) }
+        func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+            .answer(RawJSON(["roots": []]))
+        }
         func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON { RawJSON([:]) }
         func receive(_ notification: RPC.Notification, from peer: Peer) async {
             heard.withLock { $0.append(notification) }
@@ -33,7 +35,7 @@ import Testing
         ])
         let answer = try await peer.request("initialize", params)
         #expect(try answer["protocolVersion"]?.parsed().string == version)
-        try await peer.notify("notifications/initialized")
+        peer.notify("notifications/initialized")
     }
 
     static func connect<R: Sendable>(
@@ -65,7 +67,7 @@ import Testing
                     }
                     try await group.waitForAll()
                 }
-                try await peer.notify("notifications/poke", RawJSON(["data": 7]))
+                peer.notify("notifications/poke", RawJSON(["data": 7]))
                 while ear.all.count < 4 { try await Task.sleep(for: .milliseconds(2)) }
                 #expect(ear.all.last?.method == "notifications/message")
             }
@@ -85,6 +87,23 @@ import Testing
                 #expect(throws: (any Error).self) { try outcome.get() }
                 #expect(try await peer.request("echo", RawJSON([:])).text == "{}")
             }
+        }
+    }
+
+    /// Each has a connection of its own.
+    @Test(arguments: [RemoteEndpoint.Kind.streamable, .events])
+    func manyCallsThatTakeLongKeepNoOther(kind: RemoteEndpoint.Kind) async throws {
+        try await Bench.run { (bench) async throws in
+            try await Self.connect(try Self.endpoint(bench, kind)) { peer in
+                try await Self.greet(peer)
+                let calls = (0..<24).map { _ in Task { try await peer.request("hang") } }
+                for number in 0..<8 {
+                    #expect(try await peer.request("echo", RawJSON(["n": .int(number)])).text == #"{"n":\#(number)}"#)
+                }
+                for call in calls { call.cancel() }
+                for call in calls { _ = await call.result }
+            }
+            await bench.served.waitUntilNone()
         }
     }
 

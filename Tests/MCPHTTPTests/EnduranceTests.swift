@@ -12,6 +12,23 @@ import Testing
 
 @testable import MCPHTTP
 
+/// A server that never answers one thing.
+private struct Hanging: Peer.Handler {
+    let asked: Promise<Void>
+
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        request.method == "initialize" ? try TestServer().admit(request, from: peer) : .respond
+    }
+
+    func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
+        asked.fulfil(.success(()))
+        await untilCancelled()
+        throw CancellationError()
+    }
+
+    func receive(_ notification: RPC.Notification, from peer: Peer) async {}
+}
+
 /// Ends, limits, and clients that mean no good.
 @Suite(.timeLimit(.minutes(2))) struct EnduranceTests {
     @Test func whatIsUnderWayIsFinishedWhenTheServerEnds() async throws {
@@ -47,6 +64,26 @@ import Testing
             let answer = try? await slow
             #expect(answer?.status != 200)
             #expect(server.finished.current == nil)
+        }
+    }
+
+    @Test func whoWaitsOnAStreamHearsWhyThereIsNoAnswer() async throws {
+        let failure = Failure(.unavailable, "the server has ended")
+        try await Bench.run(serve: { session in
+            // The second request is the one that is never answered.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let asked = Promise<Void>()
+                group.addTask { try await Peer.serve(over: session, handler: Hanging(asked: asked)) }
+                try await asked.value
+                try await Task.sleep(for: .milliseconds(200))
+                throw failure
+            }
+        }) { (bench) async throws in
+            let session = try await bench.session("2025-11-25")
+            let answer = try await bench.call("hang", id: 8, session: session)
+            #expect(answer.status == 200)
+            #expect(try answer.json["id"]?.int == 8)
+            #expect(try answer.json["error"]?["message"]?.string?.contains("the server has ended") == true)
         }
     }
 

@@ -13,13 +13,13 @@ import Testing
     private struct Teller: Peer.Handler {
         let steps: AsyncStream<Int>
 
-        func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
-            request.method == "initialize" ? try TestServer().admit(request) : nil
+        func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+            request.method == "initialize" ? try TestServer().admit(request, from: peer) : .respond
         }
 
         func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
             for await step in steps {
-                try await peer.notify("notifications/message", RawJSON(["data": .int(step)]), relatedTo: request.id)
+                peer.notify("notifications/message", RawJSON(["data": .int(step)]), relatedTo: request.id)
             }
             return RawJSON(["done": true])
         }

@@ -1,8 +1,10 @@
 import Core
-import MCP
 import NIOCore
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import MCP
 
 @Suite(.timeLimit(.minutes(1))) struct PeerTests {
     private static func makeServer() -> ToolServer {
@@ -98,6 +100,34 @@ import Testing
         #expect(failure?.code == .unavailable)
     }
 
+    /// What the other side has certainly not seen can be asked of another one.
+    @Test func whatHasNotLeftIsKnown() async throws {
+        let (near, far) = MemoryTransport.pair()
+        let outcomes = Outcomes()
+        await #expect(throws: Failure.self) {
+            try await Peer.run(over: near, handler: Silent()) { peer in
+                for name in ["first", "second", "third"] {
+                    peer.ask(name) { outcome in outcomes.add(name, outcome) }
+                }
+                // The writer has the first one in its hands: nobody knows about that.
+                while !peer.isWriting { await Task.yield() }
+                far.finish()
+                try await Task.sleep(for: .seconds(60))
+            }
+        }
+        #expect(outcomes.all == ["first": false, "second": true, "third": true])
+    }
+
+    private final class Outcomes: Sendable {
+        private let found = Mutex<[String: Bool]>([:])
+        var all: [String: Bool] { found.withLock { $0 } }
+
+        func add(_ name: String, _ outcome: Result<RawJSON, any Error>) {
+            guard case .failure(let error) = outcome else { return }
+            found.withLock { $0[name] = error is NotSent }
+        }
+    }
+
     @Test func cancellingARequestTellsTheOtherSide() async throws {
         let (near, far) = MemoryTransport.pair()
         let seen = try await Peer.run(over: near, handler: Silent()) { peer in
@@ -156,7 +186,9 @@ import Testing
 }
 
 private struct Silent: Peer.Handler {
-    func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? { throw .methodNotFound(request.method) }
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        throw .methodNotFound(request.method)
+    }
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON { RawJSON([:]) }
     func receive(_ notification: RPC.Notification, from peer: Peer) async {}
 }
@@ -164,7 +196,9 @@ private struct Silent: Peer.Handler {
 private struct Waiting: Peer.Handler {
     let started: Promise<Void>
 
-    func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? { request.method == "quick" ? RawJSON([:]) : nil }
+    func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
+        request.method == "quick" ? .answer(RawJSON([:])) : .respond
+    }
     func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON {
         started.fulfil(.success(()))
         await untilCancelled()

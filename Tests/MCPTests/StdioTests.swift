@@ -8,7 +8,7 @@ import Testing
 /// A server on pipes, as a client that starts a command has it.
 @Suite(.timeLimit(.minutes(1))) struct StdioTests {
     private struct Answering: Peer.Handler {
-        func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? { nil }
+        func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission { .respond }
         func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON { RawJSON([:]) }
         func receive(_ notification: RPC.Notification, from peer: Peer) async {}
     }
@@ -78,12 +78,12 @@ private struct BreakingTransport: Transport {
 
     /// Pages of one tool of 1 KiB each that never end.
     private struct Lister: Peer.Handler {
-        func admit(_ request: RPC.Request) throws(RPC.Error) -> RawJSON? {
+        func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
             if request.method == "initialize" {
-                return RawJSON(["protocolVersion": .string(ProtocolVersion.latest.rawValue)])
+                return .answer(RawJSON(["protocolVersion": .string(ProtocolVersion.latest.rawValue)]))
             }
             let tool: JSON = ["name": "t", "description": .string(String(repeating: "x", count: 1 << 10))]
-            return RawJSON(["tools": [tool], "nextCursor": "more"])
+            return .answer(RawJSON(["tools": [tool], "nextCursor": "more"]))
         }
         func respond(to request: RPC.Request, from peer: Peer) async throws -> RawJSON { RawJSON([:]) }
         func receive(_ notification: RPC.Notification, from peer: Peer) async {}

@@ -7,6 +7,8 @@ internal import MCP
 internal import SystemPackage
 internal import Toolkit
 
+extension Sharing: ExpressibleByArgument {}
+
 /// What every command takes that starts a gateway: which servers, with what values, within which limits.
 struct GatewayOptions: ParsableArguments {
     @Option(
@@ -46,6 +48,18 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "Memory for each server, for example 512Mb; empty for no limit.") var memory = "2Gb"
     @OptionGroup var grants: GrantOptions
     @Flag(help: "Keep servers running however long nobody calls them.") var longLived = false
+    @Option(
+        help: ArgumentHelp(
+            "Who uses one running server: session (each client has its own), call (each call) or shared (all clients).",
+            valueName: "who"))
+    var instances = Sharing.session
+    @Option(
+        help: ArgumentHelp(
+            "How long a call may take without a sign of progress: 30s, 5m, 1h; 0 for as long as it likes.",
+            valueName: "time"))
+    var callTimeout = "5m"
+    @Option(help: ArgumentHelp("How long a call may take in any case; 0 for no limit.", valueName: "time"))
+    var callLimit = "1h"
 
     @Flag(
         name: .customLong("static"),
@@ -120,6 +134,10 @@ struct GatewayOptions: ParsableArguments {
         settings.grants = try Grants.load(paths.grants)
         settings.grants.merge(try grants.grants())
         if longLived { settings.idleTimeout = nil }
+        settings.sharing = instances
+        settings.callTimeout = try Self.duration(callTimeout)
+        settings.callLimit = try Self.duration(callLimit)
+        settings.cache = paths.mcp.appending("cache").appending("lists")
         return settings
     }
 
@@ -190,6 +208,32 @@ struct GatewayOptions: ParsableArguments {
             throw Failure(.invalidArgument, "\"\(text)\" is no amount of memory", advice: "Write it like 512Mb or 2Gb.")
         }
         return Int64(number * Double(factor))
+    }
+
+    /// `90`, `90s`, `5m`, `1h`; nil for 0.
+    static func duration(_ text: String) throws -> Duration? {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600]
+        let factor = text.last.flatMap { units[$0] }
+        guard let number = Int64(factor == nil ? text[...] : text.dropLast()), (0...1_000_000).contains(number) else {
+            throw Failure(.invalidArgument, "\"\(text)\" is no time", advice: "Write it like 30s, 5m or 1h.")
+        }
+        return number == 0 ? nil : .seconds(number * (factor ?? 1))
+    }
+
+    /// The files that what is chosen depends on, also those that are not there yet.
+    func watchedFiles(_ paths: Paths) -> [FilePath] {
+        var files = Self.words(catalog + additionalCatalog).map { name in
+            FilePath(name).isRelative && !Files.exists(FilePath(name))
+                ? paths.mcp.appending("catalogs").appending(name) : FilePath(name)
+        }
+        func add(_ named: [String], _ usual: String) {
+            let named = Self.words(named).map { FilePath($0) }
+            files += named.isEmpty ? [paths.mcp.appending(usual)] : named
+        }
+        if servers.isEmpty && !enableAllServers { add(registry, "registry.yaml") }
+        add(config, "config.yaml")
+        add(toolsConfig, "tools.yaml")
+        return files + SecretsFile.files(searchList: secrets) + [paths.grants]
     }
 
     /// Runs what shows a gateway's events, with the engine that runs the servers, if it is to be one.

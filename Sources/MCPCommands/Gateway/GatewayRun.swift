@@ -20,6 +20,8 @@ struct GatewayRun: AsyncParsableCommand {
     @Flag(help: "Also show what the servers write on their stderr.") var verbose = false
     @Flag(inversion: .prefixedNo, help: "Show each call, without its arguments.") var logCalls = true
     @Flag(help: "Start the servers, list their tools, and end.") var dryRun = false
+    @Flag(help: "Start the servers before anybody uses them.") var eager = false
+    @Flag(inversion: .prefixedNo, help: "Take changes of the configuration's files at once.") var watch = true
 
     func run() async throws {
         let context = CommandContext.current
@@ -27,7 +29,7 @@ struct GatewayRun: AsyncParsableCommand {
         let transport = try listen.choice
         let err = context.console.err
         let chosen = try options.chosenServers(context.paths) { err.print("  - \($0)".printable) }
-        let settings = try options.settings(context.paths)
+        let settings = try runSettings(context.paths)
         let unused = options.unusedPatterns
         let startup = Startup(chosen.map(\.name))
         err.print("- Those servers are enabled: \(chosen.map(\.name).joined(separator: ", "))")
@@ -48,16 +50,67 @@ struct GatewayRun: AsyncParsableCommand {
             }
             switch transport {
             case .stdio:
-                try await DownstreamSession.serve(
-                    servers: chosen, settings: settings, engine: engine, over: StdioTransport(), onEvent: onEvent)
+                try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
+                    gateway in
+                    try await watched(gateway, context.paths, err) {
+                        try await gateway.serve(over: StdioTransport(), isOnly: true)
+                    }
+                }
             case .http(let style, let port):
-                try await HTTPGateway(
-                    options: listen, style: style, port: port, servers: chosen, settings: settings, engine: engine,
-                    err: err, show: { await show($0, since: $1, startup, on: err) }
-                ).run(context.paths)
+                let stop = Promise<Void>()
+                // A task of its own: the servers must outlive the calls that are under way, so the end is asked for, not
+                // forced.
+                let work = Task {
+                    try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
+                        gateway in
+                        try await watched(gateway, context.paths, err) {
+                            try await HTTPGateway(
+                                options: listen, style: style, port: port, gateway: gateway, err: err
+                            ).run(context.paths, until: stop)
+                        }
+                    }
+                }
+                try await withTaskCancellationHandler {
+                    try await work.value
+                } onCancel: {
+                    stop.fulfil(.success(()))
+                }
             }
         }
     }
+
+    private func runSettings(_ paths: Paths) throws -> GatewaySettings {
+        var settings = try options.settings(paths)
+        settings.isEager = eager
+        settings.stateFolder = paths.gatewayStates
+        return settings
+    }
+
+    /// Runs `body` while changes of the configuration are applied.
+    private func watched(
+        _ gateway: Gateway, _ paths: Paths, _ err: Console.Output, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        guard watch, !options.isStatic else { return try await body() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                await FileWatch.run(options.watchedFiles(paths)) {
+                    do {
+                        let servers = try options.chosenServers(paths) { err.print("  - \($0)".printable) }
+                        await gateway.apply(servers: servers, settings: try runSettings(paths))
+                    } catch {
+                        let reason = Failure.text(of: error)
+                        await err.offer("Warning: the configuration stays as it was: \(reason)".printable)
+                    }
+                }
+                await untilCancelled()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.joined(separator: ", ") }
 
     /// Each event is a line, whatever is in the names; a reader of stderr that does not keep up misses some.
     private func show(
@@ -66,9 +119,16 @@ struct GatewayRun: AsyncParsableCommand {
         func say(_ text: String) async { await err.offer(text.printable.replacing("\n", with: " ")) }
         switch event {
         case .started(let server, let container, let limits, _):
-            await say("  - Running \(server) in container \(container.prefix(12)) (\(limits))")
+            // What is not run here has no limits of ours.
+            await say(
+                limits.isEmpty
+                    ? "  - Reached \(server) at \(container)"
+                    : "  - Running \(server) in container \(container.prefix(12)) (\(limits))")
         case .ready(let server, let tools, _):
             await say("  > \(server): (\(ToolSummary.count(tools)))")
+            if startup.settles(server, isReady: true) { await say(Startup.text(ContinuousClock.now - start)) }
+        case .known(let server, let tools):
+            await say("  > \(server): (\(ToolSummary.count(tools)), from an earlier run)")
             if startup.settles(server, isReady: true) { await say(Startup.text(ContinuousClock.now - start)) }
         case .failed(let server, let reason):
             await say("  > Can't start \(server): \(reason)")
@@ -82,6 +142,10 @@ struct GatewayRun: AsyncParsableCommand {
             guard logCalls else { return }
             await say("  > \(server): \(tool) \(isError ? "failed" : "answered") in \(took.text)")
         case .removed(let server, _): await say("  - Removed \(server)")
+        case .reloaded(let added, let changed, let removed):
+            await say(
+                "- Configuration has changed; added: \(list(added)); changed: \(list(changed)); removed: \(list(removed))"
+            )
         }
     }
 }

@@ -1,12 +1,10 @@
 internal import Commands
 internal import Core
-internal import DockerEngine
 internal import Gateway
 internal import Logging
 internal import MCPHTTP
 internal import SystemPackage
 internal import Terminal
-internal import Toolkit
 
 /// A gateway for many clients over HTTP: every session has servers, and so containers, of its own, but for those that
 /// say they are stateless, which all sessions share.
@@ -14,38 +12,13 @@ struct HTTPGateway: Sendable {
     let options: ListenOptions
     let style: ListenOptions.Style
     let port: Int
-    let servers: [Server]
-    let settings: GatewaySettings
-    /// nil where the servers run beside the gateway.
-    let engine: Engine?
+    let gateway: Gateway
     let err: Console.Output
-    /// Shows an event of a gateway that was started at a moment.
-    let show: @Sendable (GatewayEvent, ContinuousClock.Instant) async -> Void
 
-    /// Serves until cancelled; then nothing new begins, and what is under way may finish, but not for long.
+    /// Serves until it is asked to end; then nothing new begins, and what is under way may finish, but not for long.
     ///
     /// - Throws: `.conflict` when the port is taken; why the servers cannot start, when not one can.
-    func run(_ paths: Paths) async throws {
-        let stop = Promise<Void>()
-        // A task of its own: the servers must outlive the calls that are under way, so the end is asked for, not forced.
-        let work = Task { try await serve(paths, until: stop) }
-        try await withTaskCancellationHandler {
-            try await work.value
-        } onCancel: {
-            stop.fulfil(.success(()))
-        }
-    }
-
-    private func serve(_ paths: Paths, until stop: Promise<Void>) async throws {
-        let start = ContinuousClock.now
-        try await SharedServers.run(
-            servers: servers, settings: settings, engine: engine, onEvent: { await show($0, start) }
-        ) { shared in
-            try await serve(paths, shared, until: stop)
-        }
-    }
-
-    private func serve(_ paths: Paths, _ shared: SharedServers, until stop: Promise<Void>) async throws {
+    func run(_ paths: Paths, until stop: Promise<Void>) async throws {
         let (authorization, note) = try authorize(paths)
         let (listening, ready) = (Promise<Void>(), Promise<Void>())
         var limits = StreamableServer.Limits()
@@ -54,11 +27,10 @@ struct HTTPGateway: Sendable {
         var logger = Logger(label: "docker-mcp")
         logger.logLevel = .notice
         let certificate = try options.certificate()
-        let names = Set(servers.map(\.name))
         let server = StreamableServer(
             configuration: .init(
                 host: options.host, port: port, names: options.names, authorization: authorization,
-                certificate: certificate, limits: limits, servers: { names },
+                certificate: certificate, limits: limits, servers: { Set(gateway.serverNames) },
                 isReady: { if case .success? = ready.current { true } else { false } },
                 onListening: { port in
                     let scheme = certificate == nil ? "http" : "https"
@@ -68,10 +40,7 @@ struct HTTPGateway: Sendable {
                     listening.fulfil(.success(()))
                 }), logger: logger
         ) { session in
-            let start = ContinuousClock.now
-            try await DownstreamSession.serve(
-                servers: view(of: session), shared: shared, settings: settings, engine: engine, over: session,
-                onEvent: { await show($0, start) })
+            try await gateway.serve(over: session, view: view(of: session))
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
@@ -80,7 +49,7 @@ struct HTTPGateway: Sendable {
             }
             group.addTask {
                 try await listening.value
-                try await rehearse(shared)
+                try await rehearse()
                 ready.fulfil(.success(()))
                 return false
             }
@@ -90,24 +59,17 @@ struct HTTPGateway: Sendable {
     }
 
     /// The servers a session sees: those its user may use, or the one that it has addressed, under its own names.
-    private func view(of session: HTTPSession) -> [Server] {
-        let allowed = servers.filter { session.principal.may(use: $0.name) }
-        guard case .server(let name) = session.scope else { return allowed }
-        return allowed.filter { $0.name == name }.map { server in
-            var server = server
-            server.prefix = nil
-            return server
+    private func view(of session: HTTPSession) -> GatewayView {
+        if case .server(let name) = session.scope {
+            return session.principal.may(use: name) ? .only(name) : .some([])
         }
+        return session.principal.servers.map { .some($0.sorted()) } ?? .all
     }
 
-    /// Starts the servers once before any client asks: images are fetched, and what cannot work is known at once.
-    private func rehearse(_ shared: SharedServers) async throws {
-        let start = ContinuousClock.now
-        try await Gateway.run(
-            servers: servers, shared: shared, settings: settings, engine: engine, onEvent: { await show($0, start) }
-        ) {
-            try await $0.waitUntilReady()
-        }
+    /// Starts servers of which nothing is known before any client asks: images are fetched, and what cannot work is known.
+    private func rehearse() async throws {
+        try await gateway.waitUntilListed()
+        await gateway.releaseOwn()
     }
 
     /// Who may come in, and how people are told.
@@ -117,7 +79,7 @@ struct HTTPGateway: Sendable {
             err.print("Warning: listening on \(options.host): everybody on that network reaches the gateway".printable)
         }
         if let file = options.tokens {
-            let tokens = try TokensFile.load(FilePath(file), servers: Set(servers.map(\.name))) {
+            let tokens = try TokensFile.load(FilePath(file), servers: Set(gateway.serverNames)) {
                 err.print($0.printable)
             }
             if paths.setting(BearerToken.variable) != nil || paths.setting(BearerToken.fileVariable) != nil {

@@ -48,7 +48,7 @@ struct ToolsOptions: ParsableArguments {
                     }
                 },
                 { gateway in
-                    try await gateway.waitUntilReady()
+                    try await gateway.waitUntilListed()
                     for pattern in unused(try await gateway.surface(), servers) {
                         err.print("Warning: --tools \(pattern) fits no tool of these servers".printable)
                     }

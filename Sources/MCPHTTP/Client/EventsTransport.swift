@@ -19,6 +19,8 @@ package final class EventsTransport: Transport {
 
     init(_ http: RemoteHTTP) { self.http = http }
 
+    package var sendsRequestsSideBySide: Bool { true }
+
     package func connect<R: Sendable>(
         _ body: (Messages, @escaping SendMessage) async throws -> R
     ) async throws -> R {

@@ -22,7 +22,7 @@ package struct RemoteConnector: Connector {
         let outcome: Result<R, any Error>
         do {
             try await http.check()
-            await onProgress(.reached(place: endpoint.address.authority, limits: "another machine"))
+            await onProgress(.reached(place: endpoint.address.authority, limits: ""))
             outcome = .success(try await connect(http, body))
         } catch { outcome = .failure(error) }
         await shielded { await http.shutdown() }

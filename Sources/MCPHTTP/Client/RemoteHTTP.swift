@@ -2,8 +2,14 @@ internal import AsyncHTTPClient
 internal import Core
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 internal import OCI
 internal import Synchronization
+
+/// Nothing has been sent, for want of a connection.
+struct Unconnected: Error, CustomStringConvertible {
+    let description: String
+}
 
 /// Requests to one remote server: to checked addresses only, with its headers, by way of redirects that are checked too.
 final class RemoteHTTP: Sendable {
@@ -24,6 +30,8 @@ final class RemoteHTTP: Sendable {
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Every call that takes long has one, and must not keep the others waiting.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
         clients = PinnedClients(configuration: configuration)
     }
 
@@ -98,13 +106,18 @@ final class RemoteHTTP: Sendable {
         guard let error = error as? HTTPClientError else {
             // The type belongs to a library that is not linked by name.
             let isTLS = String(reflecting: type(of: error)).hasPrefix("NIOSSL.")
+            if error is NIOConnectionError || error is IOError {
+                return Failure(.unavailable, what, cause: Unconnected(description: Failure.text(of: error)))
+            }
             return isTLS
                 ? Failure(.unavailable, "\(what): no TLS connection, or one with a certificate that is not trusted")
                 : Failure(.unavailable, what, cause: error)
         }
         switch error {
         case .cancelled: return CancellationError()
-        case .connectTimeout, .deadlineExceeded, .readTimeout, .writeTimeout:
+        case .connectTimeout:
+            return Failure(.timedOut, what, cause: Unconnected(description: "no connection in time"))
+        case .deadlineExceeded, .readTimeout, .writeTimeout:
             return Failure(.timedOut, "\(what) in time")
         case .remoteConnectionClosed: return Failure(.unavailable, "\(address.authority) closed the connection")
         default: return Failure(.unavailable, "\(what): \(error.shortDescription)")

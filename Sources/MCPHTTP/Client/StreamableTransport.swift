@@ -19,6 +19,8 @@ package final class StreamableTransport: Transport {
 
     /// How long a stream may go on after its answer.
     private static let rest = Duration.seconds(2)
+    /// How long a server may take to accept what it need not answer.
+    private static let patience = Duration.seconds(30)
 
     private let http: RemoteHTTP
     private let state = Mutex(StreamableState())
@@ -28,6 +30,9 @@ package final class StreamableTransport: Transport {
     private let refusal = Mutex<Failure?>(nil)
 
     init(_ http: RemoteHTTP) { self.http = http }
+
+    /// Many a server answers a POST when the call is over, and not before.
+    package var sendsRequestsSideBySide: Bool { true }
 
     /// Why the handshake was refused, where that means that the server does not know this transport.
     var isUnknownToServer: Failure? { refusal.withLock { $0 } }
@@ -57,7 +62,7 @@ package final class StreamableTransport: Transport {
     // MARK: Sending
 
     private func send(_ bytes: ByteBuffer) async throws {
-        if state.withLock({ $0.isLost }) { throw Self.lost }
+        if state.withLock({ $0.isLost }) { throw NotSent(reason: Self.lost) }
         switch try RPC.Message(parsing: bytes) {
         case .request(let request): try await ask(request, bytes)
         case .notification(let note):
@@ -72,41 +77,64 @@ package final class StreamableTransport: Transport {
 
     /// A message that is not answered.
     private func tell(_ bytes: ByteBuffer) async throws {
-        let response = try await post(bytes)
-        let text = try await Self.text(response)
-        guard (200...299).contains(response.status.code) else { throw refused(response, text) }
+        try await withDeadline(Self.patience, "\(authority) does not accept messages") { [self] in
+            let response = try await post(bytes)
+            let text = try await Self.text(response)
+            guard (200...299).contains(response.status.code) else { throw await refused(response, text) }
+        }
     }
 
+    /// Sends a request, and reads its answer or has that read; until nobody wants it any more.
     private func ask(_ request: RPC.Request, _ bytes: ByteBuffer) async throws {
-        let response = try await post(bytes)
+        let stop = state.withLock { $0.read(request.id) }
+        var isRead = false
+        defer { if !isRead { _ = state.withLock { $0.stop(request.id) } } }
+        isRead = try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { [self] in try await ask(request, bytes, until: stop) }
+            group.addTask {
+                try await stop.value
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+    }
+
+    /// - Returns: whether its stream is still being read.
+    private func ask(_ request: RPC.Request, _ bytes: ByteBuffer, until stop: Promise<Void>) async throws -> Bool {
+        let response: HTTPClientResponse
+        do { response = try await post(bytes) } catch let failure as Failure where failure.cause is Unconnected {
+            throw NotSent(reason: failure)
+        }
         guard (200...299).contains(response.status.code) else {
             let text = try await Self.text(response)
-            let failure = refused(response, text)
+            let failure = await refused(response, text)
             if request.method == "initialize", [400, 404, 405].contains(response.status.code) {
                 refusal.withLock { $0 = failure }
             }
             // A refusal may say so in the protocol's own words.
             let answer = ByteBuffer(string: text)
-            guard !state.withLock({ $0.isLost }), Self.answers(answer, request.id) != nil else { throw failure }
+            if state.withLock({ $0.isLost }) { throw NotSent(reason: failure) }
+            guard Self.answers(answer, request.id) != nil else { throw failure }
             await incoming.send(answer)
-            return
+            return false
         }
         if response.isEventStream {
-            let stop = state.withLock { $0.read(request.id) }
             await jobs.send { [self] in
                 await read(response, for: request, until: stop)
                 _ = state.withLock { $0.stop(request.id) }
             }
-            return
+            return true
         }
         let body = try await response.body.collect(upTo: LineMessages<Messages>.maximumMessage)
         // Accepted without an answer: it comes by the other stream, as some servers do it.
-        if body.readableBytes == 0, response.status.code == 202 { return }
+        if body.readableBytes == 0, response.status.code == 202 { return false }
         guard let answer = Self.answers(body, request.id) else {
             throw Failure(.corrupted, "\(authority) answered \(request.method) with something that is no answer to it")
         }
         try note(answer, to: request, response)
         await incoming.send(body)
+        return false
     }
 
     private func post(_ bytes: ByteBuffer) async throws -> HTTPClientResponse {
@@ -210,7 +238,7 @@ package final class StreamableTransport: Transport {
         if response.status.code == 200, response.isEventStream { return response }
         let text = try await Self.text(response)
         if (200...299).contains(response.status.code) || response.status.code == 405 { return nil }
-        throw refused(response, text)
+        throw await refused(response, text)
     }
 
     /// Hands every message of a stream on.
@@ -240,12 +268,16 @@ package final class StreamableTransport: Transport {
     private static let lost = Failure(.unavailable, "the call was not made", cause: SessionLost())
 
     /// What a status that is an error means; the session is over where the server does not know it any more.
-    private func refused(_ response: HTTPClientResponse, _ text: String) -> Failure {
+    private func refused(_ response: HTTPClientResponse, _ text: String) async -> Failure {
         guard response.status.code == 404, state.withLock({ $0.session != nil }) else {
             return response.failure(of: http.endpoint.address, text)
         }
         state.withLock { $0.lose() }
-        incoming.fail(SessionLost())
+        await jobs.send { [incoming] in
+            // Whoever has asked is to hear first that it was not done, and may be again.
+            try? await Task.sleep(for: .milliseconds(20))
+            incoming.fail(SessionLost())
+        }
         return Self.lost
     }
 

@@ -107,7 +107,14 @@ package final class HTTPSession: Transport {
     func finish(_ reason: Failure) {
         ending.withLock { if $0 == nil { $0 = reason } }
         incoming.finish()
-        for outlet in streams.withLock({ $0.end() }) { outlet.close() }
+        let error = RPC.Error(code: -32000, message: reason.description)
+        let ends = streams.withLock { streams in
+            streams.end { RPC.Message.response(RPC.Response(id: $0, outcome: .failure(error))).bytes }
+        }
+        for (outlet, words) in ends {
+            for bytes in words { outlet.add(.message(StreamEvent(id: nil, bytes: bytes))) }
+            outlet.close()
+        }
     }
 
     func tick() { for outlet in streams.withLock({ $0.tick() }) { outlet.tick() } }

@@ -201,10 +201,18 @@ struct SessionStreams<Sink: Sendable & Equatable>: Sendable {
         return streams[Self.standalone]?.sink
     }
 
-    /// Every stream that is open; none is used afterwards.
-    mutating func end() -> [Sink] {
+    /// Ends every stream; none is used afterwards.
+    ///
+    /// - Parameter answer: what those get who still wait on a stream of events; the others have heard nothing so far, and
+    ///   are told with a status.
+    /// - Returns: the streams that are open, and their last words.
+    mutating func end(_ answer: (RPC.ID) -> ByteBuffer) -> [(sink: Sink, words: [ByteBuffer])] {
         defer { (streams, owners, tokens, log) = ([:], [:], [:], EventLog()) }
-        return streams.values.compactMap(\.sink)
+        return streams.compactMap { number, stream in
+            guard let sink = stream.sink else { return nil }
+            let waiting = stream.isCommitted ? owners.filter { $0.value.stream == number }.map(\.key) : []
+            return (sink, waiting.map(answer))
+        }
     }
 
     /// A beat of the clock: what was silent for a whole beat is a stream of events from now on; what is old is forgotten.

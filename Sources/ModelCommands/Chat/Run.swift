@@ -174,7 +174,7 @@ struct Run: AsyncParsableCommand {
                 "[mcp] \(server): \(tools) tool\(tools == 1 ? "" : "s") after \(took.milliseconds) ms"
             case .failed(let server, let reason): "[mcp] \(server): \(reason)"
             case .warning(let text): "[mcp] warning: \(text)"
-            case .log, .called, .restarting, .idle, .sweptUp: nil
+            case .log, .called, .restarting, .idle, .sweptUp, .reloaded, .known: nil
             case .removed(let server, let container): "[mcp] \(server): container \(container.prefix(12)) removed"
             }
         if let text { err.print(err.styled(text.printable, .dim)) }

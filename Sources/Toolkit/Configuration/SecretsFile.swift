@@ -1,6 +1,6 @@
 internal import Core
 package import NIOCore
-internal import SystemPackage
+package import SystemPackage
 
 /// Secrets kept in a file, `NAME=VALUE` a line: names are the secrets' own, not those of variables.
 ///
@@ -31,9 +31,14 @@ package struct SecretsFile: Sendable {
     /// Reads the files of a colon-separated list; an earlier one counts more. `docker-desktop` names a store that is
     /// not there without Docker Desktop, and is passed over.
     package static func load(searchList: String) throws -> [String: String] {
-        try searchList.split(separator: ":").filter { $0 != "docker-desktop" }.reduce(into: [:]) { all, path in
-            let bytes = try Files.read(FilePath(String(path)), limit: 4 << 20)
-            all.merge(try SecretsFile(parsing: bytes, source: String(path)).values) { first, _ in first }
+        try files(searchList: searchList).reduce(into: [:]) { all, path in
+            let bytes = try Files.read(path, limit: 4 << 20)
+            all.merge(try SecretsFile(parsing: bytes, source: path.string).values) { first, _ in first }
         }
+    }
+
+    /// The files of such a list.
+    package static func files(searchList: String) -> [FilePath] {
+        searchList.split(separator: ":").filter { $0 != "docker-desktop" }.map { FilePath(String($0)) }
     }
 }

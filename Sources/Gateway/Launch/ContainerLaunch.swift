@@ -18,6 +18,15 @@ package struct ContainerLaunch: Sendable {
     /// A container's name: readable, and nobody else's.
     package var containerName: String { "docker-mcp-\(server.name)-\(Files.unique())" }
 
+    /// Whether a server that runs as the other says need not be started again for this one.
+    func isSame(as other: ContainerLaunch) -> Bool {
+        let (values, others) = (values, other.values)
+        return server == other.server && settings.cpus == other.settings.cpus
+            && settings.memory == other.settings.memory && settings.processes == other.settings.processes
+            && settings.grants[server.name] == other.settings.grants[server.name] && values.command == others.command
+            && values.volumes == others.volumes && values.environment.elementsEqual(others.environment, by: ==)
+    }
+
     /// nil for a server that is not to be stopped.
     var idleTimeout: Duration? { server.isLongLived ? nil : settings.idleTimeout }
 

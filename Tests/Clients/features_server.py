@@ -1,0 +1,111 @@
+"""An MCP server on stdio that uses every feature of the handshake era, made of PyPI's `mcp`: what `mcp_features.py` asks for."""
+
+import warnings
+
+import anyio
+import mcp_types as types
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.stdio import stdio_server
+
+warnings.simplefilter("ignore")
+SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
+TOOLS = ["echo", "count", "ask", "sample", "roots", "slow", "was_cancelled", "touch", "fail"]
+cancelled = []
+
+
+def text(value):
+    return types.CallToolResult(content=[types.TextContent(type="text", text=value)])
+
+
+async def list_tools(ctx, params):
+    tools = [types.Tool(name=name, description=f"Does {name}.", input_schema=SCHEMA) for name in TOOLS]
+    # In pages, of which the gateway has to ask for all.
+    start = int(params.cursor) if params and params.cursor else 0
+    after = start + 4
+    return types.ListToolsResult(tools=tools[start:after], next_cursor=str(after) if after < len(tools) else None)
+
+
+async def call_tool(ctx, params):
+    arguments = params.arguments or {}
+    session, request = ctx.session, ctx.request_id
+    if params.name == "echo":
+        return types.CallToolResult(
+            content=[
+                types.TextContent(type="text", text=arguments.get("text", "")),
+                types.ResourceLink(type="resource_link", uri="memo://one", name="one"),
+                types.AudioContent(type="audio", data="AAAA", mime_type="audio/wav"),
+            ],
+            structured_content={"text": arguments.get("text", "")})
+    if params.name == "count":
+        for step in range(1, 4):
+            await session.report_progress(step, 3, f"step {step}")
+        await session.send_log_message("debug", "quiet", related_request_id=request)
+        await session.send_log_message("warning", {"loud": True}, related_request_id=request)
+        return text("counted")
+    if params.name == "ask":
+        answer = await session.elicit_form("Which?", SCHEMA, related_request_id=request)
+        return text(f"{answer.action}: {(answer.content or {}).get('text')}")
+    if params.name == "sample":
+        message = types.SamplingMessage(role="user", content=types.TextContent(type="text", text="hi"))
+        answer = await session.create_message([message], max_tokens=9, related_request_id=request)
+        return text(answer.content.text)
+    if params.name == "roots":
+        return text(",".join(str(root.uri) for root in (await session.list_roots()).roots))
+    if params.name == "slow":
+        try:
+            await anyio.sleep(60)
+        except BaseException:
+            cancelled.append(True)
+            raise
+    if params.name == "was_cancelled":
+        return text(str(len(cancelled)))
+    if params.name == "touch":
+        await session.send_resource_updated("memo://one")
+        await session.send_tool_list_changed()
+        return text("touched")
+    return types.CallToolResult(content=[types.TextContent(type="text", text="it failed")], is_error=True)
+
+
+async def list_resources(ctx, params):
+    return types.ListResourcesResult(resources=[types.Resource(uri="memo://one", name="one")])
+
+
+async def list_templates(ctx, params):
+    return types.ListResourceTemplatesResult(
+        resource_templates=[types.ResourceTemplate(uri_template="memo://{name}", name="memo")])
+
+
+async def read_resource(ctx, params):
+    return types.ReadResourceResult(contents=[types.TextResourceContents(uri=params.uri, text=f"of {params.uri}")])
+
+
+async def list_prompts(ctx, params):
+    return types.ListPromptsResult(prompts=[types.Prompt(name="greet", description="Greets.")])
+
+
+async def get_prompt(ctx, params):
+    content = types.TextContent(type="text", text=f"Hello {(params.arguments or {}).get('name')}")
+    return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=content)])
+
+
+async def complete(ctx, params):
+    values = [word for word in ("alpha", "alto", "beta") if word.startswith(params.argument.value)]
+    return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
+
+
+async def empty(ctx, params):
+    return types.EmptyResult()
+
+
+async def main():
+    server = Server(
+        "features", version="1", instructions="Use the tools.", on_list_tools=list_tools, on_call_tool=call_tool,
+        on_list_resources=list_resources, on_list_resource_templates=list_templates, on_read_resource=read_resource,
+        on_subscribe_resource=empty, on_unsubscribe_resource=empty, on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt, on_completion=complete, on_set_logging_level=empty)
+    async with stdio_server() as (reading, writing):
+        options = server.create_initialization_options(NotificationOptions(tools_changed=True, resources_changed=True))
+        await server.run(reading, writing, options)
+
+
+anyio.run(main)
