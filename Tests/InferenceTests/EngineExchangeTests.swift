@@ -46,6 +46,21 @@ import Testing
         }
     }
 
+    /// A kept connection may be closed by the time it is used: the request is sent again, on a new one.
+    @Test func aClosedConnectionIsNoError() async throws {
+        let count = Atomic(0)
+        try await ScriptedServer.run({ _ in
+            // Every second answer says that the connection stays, and then it does not.
+            count.wrappingAdd(1, ordering: .relaxed).newValue % 2 == 1
+                ? .raw("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello") : .http(200, [], "hello")
+        }) { server in
+            for _ in 0..<20 {
+                let (exchange, _) = try await Self.begin(port: server.port)
+                #expect(try await exchange.collect(upTo: 5) == ByteBuffer(string: "hello"))
+            }
+        }
+    }
+
     @Test func aBodyOverTheLimitIsRefused() async throws {
         try await ScriptedServer.run({ _ in .http(200, [], "hello") }) { server in
             let (exchange, _) = try await Self.begin(port: server.port)

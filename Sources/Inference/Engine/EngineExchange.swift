@@ -4,19 +4,18 @@ package import NIOHTTP1
 internal import NIOPosix
 internal import SystemPackage
 
-/// One request to an engine and its answer, on a connection of its own.
+/// One request to an engine and its answer.
 ///
-/// A connection serves one request: llama.cpp's server closes it after a stream without saying so, and the next request
-/// would be lost. There is no time limit on an answer. Nothing is buffered but what one read brings: an engine whose
-/// answer nobody takes is not read from. Cancelling the task that waits, or dropping the exchange, closes the connection
-/// at once, which ends the generation.
+/// There is no time limit on an answer. Nothing is buffered but what one read brings: an engine whose answer nobody takes
+/// is not read from. Cancelling the task that waits, or dropping the exchange, closes the connection at once, which ends
+/// the generation. A stream has a connection of its own; those of whole answers are used again within a moment.
 package final class EngineExchange: Sendable {
     package let eventLoop: any EventLoop
-    private let handler: NIOLoopBoundBox<EngineHandler>
+    private let answer: NIOLoopBoundBox<EngineAnswer>
 
     private init(_ head: HTTPRequestHead, body: ByteBuffer, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        handler = NIOLoopBoundBox.makeBoxSendingValue(EngineHandler(head, body: body), eventLoop: eventLoop)
+        answer = NIOLoopBoundBox.makeBoxSendingValue(EngineAnswer(head, body: body), eventLoop: eventLoop)
     }
 
     /// Connects, sends the request, and waits for the answer's head.
@@ -30,8 +29,8 @@ package final class EngineExchange: Sendable {
         let exchange = EngineExchange(head, body: body, on: eventLoop)
         let head = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiter in
-                exchange.onLoop { handler in
-                    if handler.awaitHead(waiter) { exchange.connect(to: address, attempt: 0) }
+                exchange.onLoop { answer in
+                    if answer.awaitHead(waiter) { exchange.ask(address, answer) }
                 }
             }
         } onCancel: {
@@ -41,7 +40,7 @@ package final class EngineExchange: Sendable {
     }
 
     /// The whole body, where it has come already. Only on the event loop.
-    package var whole: ByteBuffer? { handler.value.whole }
+    package var whole: ByteBuffer? { answer.value.whole }
 
     /// The body as one, at most so many bytes.
     package func collect(upTo limit: Int) async throws -> ByteBuffer {
@@ -59,10 +58,10 @@ package final class EngineExchange: Sendable {
     package func forward(to consumer: @escaping @Sendable () throws -> any EngineConsumer) async throws {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiter in
-                onLoop { handler in
-                    do { handler.forward(to: try consumer(), waiter) } catch {
+                onLoop { answer in
+                    do { answer.forward(to: try consumer(), waiter) } catch {
                         waiter.resume(throwing: error)
-                        handler.fail(error)
+                        answer.fail(error)
                     }
                 }
             }
@@ -72,22 +71,22 @@ package final class EngineExchange: Sendable {
     }
 
     /// The consumer is ready again.
-    package func resume() { onLoop { $0.resume() } }
+    package func resume() { onLoop { $0.connection?.resume() } }
 
     /// Closes the connection; whoever waits gets `CancellationError`.
     package func cancel() {
-        let handler = handler
+        let answer = answer
         // Never at once: a task that is being cancelled must not be resumed from within.
-        eventLoop.execute { handler.value.fail(CancellationError()) }
+        eventLoop.execute { answer.value.fail(CancellationError()) }
     }
 
     deinit { cancel() }
 
-    private func onLoop(_ body: @escaping @Sendable (EngineHandler) -> Void) {
+    private func onLoop(_ body: @escaping @Sendable (EngineAnswer) -> Void) {
         if eventLoop.inEventLoop {
-            body(handler.value)
+            body(answer.value)
         } else {
-            eventLoop.execute { body(self.handler.value) }
+            eventLoop.execute { body(self.answer.value) }
         }
     }
 
@@ -97,8 +96,13 @@ package final class EngineExchange: Sendable {
     /// How often a full queue of connections is tried again, with a pause of a millisecond more each time.
     private static let attempts = 60
 
+    private func ask(_ address: EngineAddress, _ answer: EngineAnswer) {
+        guard let kept = EnginePool.of(eventLoop).take(address) else { return connect(to: address, attempt: 0) }
+        kept.ask(for: answer) { [self] _ in connect(to: address, attempt: 0) }
+    }
+
     private func connect(to address: EngineAddress, attempt: Int) {
-        let handler = handler
+        let (answer, eventLoop) = (answer, eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(Self.connectTimeout)
             // What has come is passed on; whether there is more, the next round of the loop tells.
             .channelOption(.maxMessagesPerRead, value: 1)
@@ -106,7 +110,8 @@ package final class EngineExchange: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
-                    try pipeline.addHandler(handler.value)
+                    try pipeline.addHandler(
+                        EngineConnection(for: answer.value) { EnginePool.of(eventLoop).park($0, address) })
                 }
             }
         let connected: EventLoopFuture<any Channel>
@@ -122,12 +127,12 @@ package final class EngineExchange: Sendable {
                 attempt < Self.attempts
             {
                 // So many connect at once that the engine's queue is full.
-                self.eventLoop.scheduleTask(in: .milliseconds(Int64(attempt + 1))) {
+                eventLoop.scheduleTask(in: .milliseconds(Int64(attempt + 1))) {
                     self.connect(to: address, attempt: attempt + 1)
                 }
             } else {
                 let cause = (error as? IOError).map { Errno(rawValue: $0.errnoCode) as any Error } ?? error
-                handler.value.fail(Failure(.unavailable, "cannot connect to the engine", cause: cause))
+                answer.value.fail(Failure(.unavailable, "cannot connect to the engine", cause: cause))
             }
         }
     }

@@ -2,13 +2,9 @@ internal import Core
 internal import NIOCore
 internal import NIOHTTP1
 
-/// One exchange as its connection sees it: the request goes out when it is connected, the answer comes in as fast as its
-/// consumer takes it. Lives on the connection's event loop.
-final class EngineHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundIn = Never
-    typealias OutboundOut = HTTPClientRequestPart
-
+/// What has become of one request to an engine: the answer comes in as fast as its consumer takes it. Lives on the event
+/// loop of its connection.
+final class EngineAnswer {
     private enum Phase {
         case head, body, ended
         case failed(any Error)
@@ -17,17 +13,16 @@ final class EngineHandler: ChannelDuplexHandler {
     /// Bytes that wait for a consumer. A small answer is there as a whole before anybody looks.
     private static let maximumWaiting = 64 << 10
 
-    private var request: (head: HTTPRequestHead, body: ByteBuffer)?
+    /// Kept until the head has come: where a kept connection turns out to be closed, it is sent again.
+    private(set) var request: (head: HTTPRequestHead, body: ByteBuffer)?
+    var connection: EngineConnection?
     private var phase = Phase.head
-    private(set) var head: HTTPResponseHead?
+    private var head: HTTPResponseHead?
     private var headWaiter: CheckedContinuation<HTTPResponseHead, any Error>?
     private var endWaiter: CheckedContinuation<Void, any Error>?
     private var waiting = CircularBuffer<ByteBuffer>(initialCapacity: 2)
     private var waitingBytes = 0
     private var consumer: (any EngineConsumer)?
-    private var context: ChannelHandlerContext?
-    /// NIO wanted to read while nobody could take anything.
-    private var isReadHeld = false
 
     init(_ head: HTTPRequestHead, body: ByteBuffer) { request = (head, body) }
 
@@ -53,7 +48,12 @@ final class EngineHandler: ChannelDuplexHandler {
     }
 
     func forward(to consumer: any EngineConsumer, _ waiter: CheckedContinuation<Void, any Error>) {
-        if case .failed(let error) = phase { return waiter.resume(throwing: error) }
+        if case .failed(let error) = phase {
+            // What had come before counts.
+            while let bytes = waiting.popFirst(), (try? consumer.take(bytes)) != nil {}
+            consumer.flush()
+            return waiter.resume(throwing: error)
+        }
         self.consumer = consumer
         endWaiter = waiter
         do {
@@ -61,14 +61,7 @@ final class EngineHandler: ChannelDuplexHandler {
             waitingBytes = 0
             if case .ended = phase { try complete() } else { consumer.flush() }
         } catch { fail(error) }
-        resume()
-    }
-
-    /// Reads on, if reading was held and there is somebody to take it.
-    func resume() {
-        guard isReadHeld, mayRead else { return }
-        isReadHeld = false
-        context?.read()
+        connection?.resume()
     }
 
     /// Ends the exchange wherever it is; whoever waits for it gets the error.
@@ -78,11 +71,12 @@ final class EngineHandler: ChannelDuplexHandler {
         case .ended where endWaiter == nil: return
         case .head, .body, .ended: phase = .failed(error)
         }
-        (consumer, waiting, waitingBytes) = (nil, [], 0)
+        (consumer, request) = (nil, nil)
         headWaiter?.resume(throwing: error)
         endWaiter?.resume(throwing: error)
         (headWaiter, endWaiter) = (nil, nil)
-        context?.close(promise: nil)
+        connection?.close()
+        connection = nil
     }
 
     private func complete() throws {
@@ -97,40 +91,18 @@ final class EngineHandler: ChannelDuplexHandler {
         waiter.resume(returning: head)
     }
 
-    // MARK: The connection
+    // MARK: What the connection brings
 
-    private var mayRead: Bool {
+    var mayRead: Bool {
         if let consumer { return consumer.isReady }
         return waitingBytes < Self.maximumWaiting
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if case .failed = phase { context.close(promise: nil) }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        // A connection that was tried again has another one by now.
-        if self.context === context { self.context = nil }
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        context.fireChannelActive()
-        guard let (head, body) = request else { return }
-        request = nil
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { isReadHeld = true }
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (unwrapInboundIn(data), phase) {
+    func take(_ part: HTTPClientResponsePart) {
+        switch (part, phase) {
         case (.head(let head), .head):
             self.head = head
+            request = nil
             phase = .body
         case (.body(let bytes), .body):
             guard let consumer else {
@@ -141,31 +113,22 @@ final class EngineHandler: ChannelDuplexHandler {
             do { try consumer.take(bytes) } catch { fail(error) }
         case (.end, .body):
             phase = .ended
+            // The connection is free before anybody hears of the end, for whoever asks next.
+            connection?.finish()
+            connection = nil
             deliverHead()
             do { try complete() } catch { fail(error) }
-            context.close(promise: nil)
         default: break
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    func readComplete() {
         // Not with the head itself: what comes together can be passed on together.
         deliverHead()
         if case .body = phase { consumer?.flush() }
-        context.fireChannelReadComplete()
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        if case .ended = phase {} else { fail(Self.brokeOff(nil)) }
-        context.fireChannelInactive()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if case .ended = phase {} else { fail(Self.brokeOff(error)) }
-        context.close(promise: nil)
-    }
-
-    private static func brokeOff(_ cause: (any Error)?) -> Failure {
-        Failure(.internalError, "the engine broke off its answer", cause: cause)
+    func brokeOff(_ cause: (any Error)?) {
+        fail(Failure(.internalError, "the engine broke off its answer", cause: cause))
     }
 }
