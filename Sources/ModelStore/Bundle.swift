@@ -22,6 +22,14 @@ extension ModelStore {
     /// - Throws: `.notFound` when the model has been removed; `.corrupted` for file names that leave the folder or
     ///   blobs that are missing; `.unsupported` when none of its files is GGUF or safetensors, or for links in archives.
     package func bundle(for model: Model) throws -> Bundle {
+        // Looked at in full once; from then on only whether somebody has taken the weights away.
+        if let known = knownBundle(model.id) { return known }
+        let bundle = try layOut(model)
+        remember(bundle, of: model.id)
+        return bundle
+    }
+
+    private func layOut(_ model: Model) throws -> Bundle {
         let plan = try BundlePlan(model)
         let folder = bundlePath(model.id)
         if isCurrent(plan, in: folder) { return try plan.bundle(of: model, in: folder) }

@@ -20,7 +20,13 @@ package final class ModelStore: Sendable {
         var lookup: StoreLookup?
         /// Manifests and configurations never change under their digest.
         var contents: [Digest: Contents] = [:]
+        /// What names stood for and where bundles were, while this index holds: every request asks for both.
+        var names: [String: Model] = [:]
+        var bundles: [Digest: (bundle: Bundle, inode: UInt64)] = [:]
     }
+
+    /// Names that are remembered; they are the clients' to choose.
+    private static let maximumNames = 1024
 
     private struct Contents {
         let manifest: Manifest
@@ -75,6 +81,18 @@ package final class ModelStore: Sendable {
     /// - Parameter partial: whether the last part of a name is enough.
     /// - Throws: `.notFound`; `.invalidArgument` for what is no name; `.corrupted` when its files are damaged.
     package func model(named name: String, partial: Bool = true) throws -> Model {
+        let stamp = currentStamp
+        if let known = cache.withLock({ $0.stamp == stamp && stamp != nil ? $0.names[name] : nil }), partial { return known }
+        let model = try find(name, partial: partial)
+        cache.withLock { cache in
+            guard cache.stamp == stamp, partial else { return }
+            if cache.names.count >= Self.maximumNames { cache.names = [:] }
+            cache.names[name] = model
+        }
+        return model
+    }
+
+    private func find(_ name: String, partial: Bool) throws -> Model {
         let lookup = try lookup()
         let reference = try ModelReference(parsing: name)
         if let entry = lookup.entry(for: reference) { return try model(entry) }
@@ -152,6 +170,20 @@ package final class ModelStore: Sendable {
 
     private var currentStamp: Stamp? { (try? POSIX.status(indexPath)).map { Stamp($0) } }
 
+    /// Where a bundle was found since the index has changed last, if its weights are still the same file.
+    func knownBundle(_ id: Digest) -> Bundle? {
+        let stamp = currentStamp
+        guard let known = cache.withLock({ $0.stamp == stamp ? $0.bundles[id] : nil }),
+            (try? POSIX.status(known.bundle.weights, following: false))?.inode == known.inode
+        else { return nil }
+        return known.bundle
+    }
+
+    func remember(_ bundle: Bundle, of id: Digest) {
+        guard let status = try? POSIX.status(bundle.weights, following: false) else { return }
+        cache.withLock { $0.bundles[id] = (bundle, status.inode) }
+    }
+
     private func readIndex() throws -> StoreIndex {
         // The stamp is taken first: a change in between makes it old, and the next look reads again.
         guard let status = try? POSIX.status(indexPath) else {
@@ -172,6 +204,7 @@ package final class ModelStore: Sendable {
     private func remember(_ index: StoreIndex, _ stamp: Stamp?) {
         cache.withLock { cache in
             if cache.index != index { cache.lookup = nil }
+            if cache.stamp != stamp { (cache.names, cache.bundles) = ([:], [:]) }
             cache.index = index
             cache.stamp = stamp
             let ids = Set(index.entries.map(\.id))
