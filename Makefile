@@ -1,6 +1,6 @@
 # Everything is done by the scripts; this file names them. `make demo` and `make test` set up what they need.
 .DEFAULT_GOAL := build
-.PHONY: help demo test build install uninstall fmt check bench fuzz
+.PHONY: help demo test build install uninstall fmt check bench soak fuzz
 export PREFIX FORCE
 SOURCES = Package.swift Sources Tests Fuzz
 
@@ -38,6 +38,10 @@ check: ## formatting and syntax, without building
 bench: ## measures, and writes docs/benchmarks.md
 	@scripts/bootstrap demo
 	@scripts/bench
+
+soak: ## clients that leave, engines and daemons that are killed under load [ABORTS=10000] [KILLS=10]
+	@scripts/bootstrap demo
+	@scripts/soak $(ABORTS) $(KILLS)
 
 fuzz: ## libFuzzer on every parser of what comes from outside [SECONDS=30]
 	@scripts/fuzz $(SECONDS)

@@ -45,6 +45,8 @@ struct Workplace: Sendable {
         var environment = POSIX.environment.filter { ["PATH", "DOCKER_HOST", "TMPDIR", "LANG"].contains($0.key) }
         environment["HOME"] = folder.string
         environment["MODEL_RUNNER_PORT"] = String(port)
+        // Nothing of a test's is reached from beyond loopback.
+        environment["MODEL_RUNNER_CONTAINERS"] = "0"
         environment["LLAMA_SERVER_PATH"] = try RealParts.path("WHARF_ENGINE")
         // Two cores shared with the rest of the suite: spinning threads would take them from each other.
         environment["WHARF_PASSIVE_OPENMP"] = "1"
