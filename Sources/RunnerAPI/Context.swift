@@ -6,6 +6,8 @@ internal import NIOCore
 struct Context: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
+    /// The API key that the request came with, where one is needed.
+    var key: APIKey?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -14,6 +16,11 @@ struct Context: RequestContext {
 
     /// Whether the client is on this machine by construction: a browser cannot reach a unix socket.
     var isUnixSocket: Bool { channel.localAddress?.protocol == .unix }
+
+    /// Whom its connection lets in.
+    func audience(_ bridges: Set<String>) -> Audience {
+        Audience(local: channel.localAddress, remote: channel.remoteAddress, bridges: bridges)
+    }
 
     /// Fulfilled when the client has gone away.
     func disconnection() async throws -> Promise<Void> { try await onConnection { $0.disconnection } }

@@ -12,11 +12,18 @@ enum ErrorBody {
         Response.text(failure.description + "\n", status: status ?? .init(code: failure.status))
     }
 
+    private static let retryable: Set<Int> = [429, 503, 507]
+
     /// A failure in the shape that the clients of a route read; nil is for the routes of management.
     static func response(_ failure: Failure, _ api: API?, status: HTTPResponse.Status? = nil) -> Response {
-        guard let api else { return text(failure, status: status) }
         let status = status ?? .init(code: failure.status)
-        return Response.json(api.error(failure, status: status.code), status: status)
+        var response =
+            if let api { Response.json(api.error(failure, status: status.code), status: status) } else {
+                text(failure, status: status)
+            }
+        // What is too much now need not be so in a moment.
+        if retryable.contains(status.code) { response.headers[.retryAfter] = "5" }
+        return response
     }
 
     /// Whose clients a request comes from.

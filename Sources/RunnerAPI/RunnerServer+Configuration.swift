@@ -5,7 +5,19 @@ extension RunnerServer {
     package struct Configuration: Sendable {
         /// nil: no unix socket.
         package var socket: FilePath?
+        /// Where this machine's own clients and, if it is no loopback address, those with a key come.
         package var host: String
+        /// Addresses of this machine that only its containers reach; they may ask models.
+        package var bridges: [String]
+        /// Another port for the same, for tools that expect Ollama's.
+        package var ollamaPort: Int?
+        package var tls: TLS?
+        /// The API's keys; nil: there are none.
+        package var keys: KeyFile?
+        /// Whether TCP shows recorded requests too.
+        package var showsRequests: Bool
+        /// After how long a stream that waits for its model begins with a comment, and how often another one comes.
+        package var heartbeat: Duration
         /// nil: no TCP. 0: any free port.
         package var port: Int?
         /// Ends the daemon when nothing was asked of it for so long.
@@ -40,6 +52,7 @@ extension RunnerServer {
         ) {
             self.socket = socket
             self.host = host
+            (bridges, showsRequests, heartbeat) = ([], false, .seconds(5))
             self.port = port
             self.idleExit = idleExit
             self.allowedOrigins = allowedOrigins
@@ -54,10 +67,25 @@ extension RunnerServer {
         }
     }
 
+    /// A second door over TLS.
+    package struct TLS: Sendable {
+        package var port: Int
+        /// PEM files.
+        package var certificate: FilePath
+        package var key: FilePath
+
+        package init(port: Int, certificate: FilePath, key: FilePath) {
+            self.port = port
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
     package enum Address: Sendable, Hashable {
         case unix(FilePath)
-        case tcp(host: String, port: Int)
+        case tcp(host: String, port: Int, isEncrypted: Bool = false)
     }
 
     package static let defaultPort = 12434
+    package static let defaultTLSPort = 12444
 }

@@ -14,13 +14,13 @@ internal import UnixSignals
 
 /// The daemon: its routes on a unix socket and on TCP, and the scheduler behind them.
 package struct RunnerServer: Service {
-    private let configuration: Configuration
+    let configuration: Configuration
     private let store: ModelStore
     private let registry: Registry
     private let hub: @Sendable (String?) throws -> HuggingFace
     private let backends: [any Backend]
     private let installer: EngineInstaller
-    private let logger: Logger
+    let logger: Logger
 
     /// - Parameter hub: Hugging Face's hub, asked with a token where one is given.
     package init(
@@ -54,8 +54,6 @@ package struct RunnerServer: Service {
     }
 
     private func serve(_ client: HTTPClient) async throws {
-        // Before anything is said or started; the real try may still fail, when somebody else is quicker.
-        if let port = configuration.port { try await checkPort(configuration.host, port) }
         let scheduler = Scheduler(
             backends: backends, configuration: configuration.scheduler, client: client, logger: logger)
         let activity = Activity()
@@ -64,24 +62,7 @@ package struct RunnerServer: Service {
         if let limit = configuration.idleExit {
             services.append(IdleExit(limit: limit, activity: activity, scheduler: scheduler, logger: logger))
         }
-        let onListening = configuration.onListening
-        if let socket = configuration.socket {
-            services.append(
-                application(router, .unixDomainSocket(path: socket.string)) { _ in
-                    try? POSIX.changeMode(socket, 0o600)
-                    await onListening(.unix(socket))
-                })
-        }
-        if let port = configuration.port {
-            let host = configuration.host
-            if !Self.isLoopback(host) {
-                logger.warning("listening on \(host): everybody who reaches this machine can use its models")
-            }
-            services.append(
-                application(router, .hostname(host, port: port)) { channel in
-                    await onListening(.tcp(host: host, port: channel.localAddress?.port ?? port))
-                })
-        }
+        services += try await listening(router)
         var group = ServiceGroupConfiguration(
             services: services.map {
                 .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
@@ -89,45 +70,17 @@ package struct RunnerServer: Service {
             gracefulShutdownSignals: configuration.handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
         group.maximumGracefulShutdownDuration = configuration.drain
         do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
-            throw Self.explain(error, configuration)
-        }
-    }
-
-    /// Listens for a moment.
-    private func checkPort(_ host: String, _ port: Int) async throws {
-        do {
-            let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .bind(to: try await address(host, port)).get()
-            try await channel.close()
-        } catch let error as IOError { throw Self.explain(error, configuration) }
-    }
-
-    /// How long the system may look for a host's address.
-    private static let patience = Duration.seconds(10)
-
-    private func address(_ host: String, _ port: Int) async throws -> SocketAddress {
-        let found = Promise<SocketAddress>()
-        // The system's call cannot be given up; the thread may go on waiting for it.
-        NIOThreadPool.singleton.submit { _ in
-            found.fulfil(Result { try SocketAddress.makeAddressResolvingHost(host, port: port) })
-        }
-        do {
-            return try await withDeadline(Self.patience, "no answer from the name service") { try await found.value }
-        } catch let error as CancellationError { throw error } catch {
-            throw Failure(
-                .invalidArgument, "cannot listen on \(host)", cause: error, advice: "Choose another one with --host.")
+            throw Self.explain(error, configuration.host, configuration.port)
         }
     }
 
     private func router(_ scheduler: Scheduler, _ activity: Activity) -> Router<Context> {
         let router = Router(context: Context.self)
         router.add(middleware: OffLoop())
-        router.add(
-            middleware: OriginGuard(
-                publicHost: Self.isLoopback(configuration.host) ? nil : configuration.host,
-                allowedOrigins: configuration.allowedOrigins))
+        let bridges = Set(configuration.bridges)
+        router.add(middleware: OriginGuard(bridges: bridges, allowedOrigins: configuration.allowedOrigins))
         router.add(middleware: ErrorShaping())
+        router.add(middleware: AccessGuard(bridges: bridges, keys: KeyRing(configuration.keys)))
         router.add(middleware: ActivityCounting(activity: activity))
         let version = configuration.version
         router.get("/") { _, _ in Response.text("Docker Model Runner is running\n") }
@@ -141,23 +94,16 @@ package struct RunnerServer: Service {
         EngineRoutes(store: store, scheduler: scheduler, installer: installer, activity: activity).add(to: router)
         LogRoutes(log: configuration.log).add(to: router)
         let (metrics, recorder) = (Metrics(), RequestRecorder())
-        let relay = Relay(scheduler: scheduler, activity: activity, metrics: metrics, recorder: recorder)
+        let relay = Relay(
+            scheduler: scheduler, activity: activity, metrics: metrics, recorder: recorder,
+            heartbeat: configuration.heartbeat,
+            modelID: { [store] in try? store.model(named: $0).id.description })
         MetricsRoutes(metrics: metrics, scheduler: scheduler, activity: activity).add(to: router)
-        RequestRoutes(recorder: recorder, store: store, isOpen: false).add(to: router)
+        RequestRoutes(recorder: recorder, store: store, isOpen: configuration.showsRequests).add(to: router)
         let calls = EngineCalls(
             store: store, planner: planner, relay: relay, maximumRequest: configuration.maximumRequest)
         ClientRoutes(calls: calls, transfers: transfers, activity: activity).add(to: router)
         return router
-    }
-
-    private func application(
-        _ router: Router<Context>, _ address: BindAddress,
-        onListening: @escaping @Sendable (any Channel) async -> Void
-    ) -> some ApplicationProtocol {
-        Application(
-            router: router,
-            server: LoopChannel.builder,
-            configuration: .init(address: address), onServerRunning: onListening, logger: logger)
     }
 
     /// Listening on a path takes it from whoever listens there, so a lock beside it decides who may.
@@ -181,26 +127,6 @@ package struct RunnerServer: Service {
 
     /// What whoever listens on a socket holds while it lives.
     package static func lockPath(of socket: FilePath) -> FilePath { FilePath(socket.string + ".lock") }
-
-    private static func explain(_ error: IOError, _ configuration: Configuration) -> any Error {
-        let reason = Errno(rawValue: error.errnoCode)
-        guard let port = configuration.port else { return Failure(.unavailable, "cannot listen", cause: reason) }
-        switch reason {
-        case .addressInUse:
-            return Failure(
-                .conflict, "port \(port) on \(configuration.host) is in use", advice: "Choose another one with --port.")
-        case .addressNotAvailable:
-            return Failure(
-                .invalidArgument, "\(configuration.host) is no address of this machine",
-                advice: "Choose another one with --host.")
-        default:
-            return Failure(.unavailable, "cannot listen on \(configuration.host) port \(port)", cause: reason)
-        }
-    }
-
-    static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.") && host.split(separator: ".").count == 4
-    }
 }
 
 /// The scheduler in the life of the daemon: it goes last, when nobody can ask for anything any more.

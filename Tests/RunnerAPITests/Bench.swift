@@ -37,6 +37,7 @@ struct Bench: Sendable {
     ///   - installed: whether there is an engine at all.
     static func run(
         gated: Bool = false, dies: String? = nil, installed: Bool = true, maximumRequest: Int? = nil,
+        configure: (inout RunnerServer.Configuration, FilePath) throws -> Void = { _, _ in },
         _ body: @escaping @Sendable (Bench) async throws -> Void
     ) async throws {
         let folder = try Files.makeTemporaryDirectory(prefix: "api-")
@@ -51,8 +52,9 @@ struct Bench: Sendable {
         let socket = folder.appending("r.sock")
         let listening = Promise<Int>()
         var configuration = RunnerServer.Configuration(socket: socket, port: 0, version: "1.2.3") { address in
-            if case .tcp(_, let port) = address { listening.fulfil(.success(port)) }
+            if case .tcp(_, let port, _) = address { listening.fulfil(.success(port)) }
         }
+        try configure(&configuration, folder)
         if let maximumRequest { configuration.maximumRequest = maximumRequest }
         let server = RunnerServer(
             configuration: configuration, store: store,

@@ -27,7 +27,7 @@ import Testing
         ("http://localhost/path", false),
     ])
     func origins(origin: String, allowed: Bool) {
-        let subject = OriginGuard(publicHost: nil, allowedOrigins: ["https://good.example"])
+        let subject = OriginGuard(bridges: [], allowedOrigins: ["https://good.example"])
         #expect(subject.isAllowed(origin: origin) == allowed)
     }
 

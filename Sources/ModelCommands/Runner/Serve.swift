@@ -18,14 +18,15 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
     package static let configuration = CommandConfiguration(
         abstract: "Serve models on a Unix socket and a TCP port",
         discussion: """
-            Loopback only, unless --host says otherwise. SIGTERM or Ctrl-C stop it, after the answers under way. \
+            This machine may do everything; its containers may ask models; others may with a key (docker model keys), \
+            and only where --host lets them in. SIGTERM or Ctrl-C stop it, after the answers under way. \
             The docker model commands start it by themselves when none runs; it then stops when it has been idle.
             """)
 
     @Option(help: ArgumentHelp("The Unix socket. (default: in ~/.docker/model-runner)", valueName: "path"))
     var socket: String?
     @Option(help: "The TCP port; 0 for none. (default: MODEL_RUNNER_PORT or 12434)") var port: Int?
-    @Option(help: "The address to listen on.") var host = "127.0.0.1"
+    @OptionGroup(title: "Access") var access: AccessOptions
     @Option(
         help: ArgumentHelp("Where models are kept. (default: MODELS_PATH or ~/.docker/models)", valueName: "folder"))
     var modelsPath: String?
@@ -53,6 +54,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         logger.logLevel =
             context.paths.setting("LOG_LEVEL").flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .info
         let port = try port ?? RunnerEndpoint.portNumber(context.paths)
+        let host = access.host
         let socket = socket.map { FilePath($0) } ?? context.paths.modelRunnerSocket
         var configuration = RunnerServer.Configuration(
             socket: socket, host: host, port: port == 0 ? nil : port, version: WharfVersion.current,
@@ -71,11 +73,12 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         if stopWhenIdle {
             configuration.idleExit = Self.idleLimit
             // Started unasked, it must not fail for a port that somebody else uses: the socket is enough.
-            if let port = configuration.port, await !isFree(port) {
+            if let port = configuration.port, await !isFree(host, port) {
                 context.console.err.print("port \(port) on \(host) is in use; serving on the socket only")
                 configuration.port = nil
             }
         }
+        try await access.apply(to: &configuration, context)
         defer { Self.removeProcessID(beside: socket) }
         let models = modelsPath.map { FilePath($0) } ?? context.paths.models
         let (configured, log) = (configuration, logger)
@@ -113,7 +116,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
     /// How long a daemon that a command started stays without being asked for anything.
     private static let idleLimit = Duration.seconds(15 * 60)
 
-    private func isFree(_ port: Int) async -> Bool {
+    private func isFree(_ host: String, _ port: Int) async -> Bool {
         guard
             let channel = try? await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -126,7 +129,8 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
     private static func describe(_ address: RunnerServer.Address) -> String {
         switch address {
         case .unix(let path): path.string
-        case .tcp(let host, let port): "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        case .tcp(let host, let port, let isEncrypted):
+            "http\(isEncrypted ? "s" : "")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         }
     }
 }

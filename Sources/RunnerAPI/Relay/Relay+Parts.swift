@@ -8,6 +8,14 @@ internal import NIOHTTP1
 
 /// What relaying is made of.
 extension Relay {
+    /// - Throws: `.forbidden` where the request's key is not for this model.
+    func checkKey(_ load: Load, _ context: Context) throws {
+        guard let key = context.key, let models = key.models else { return }
+        guard models.contains(where: { $0 == load.modelName || modelID($0) == load.key.modelID }) else {
+            throw Failure(.forbidden, "the key \"\(key.name)\" may not ask \(load.modelName)")
+        }
+    }
+
     func lease(_ load: Load) async throws -> Lease {
         try await explained { try await scheduler.lease(load) }
     }

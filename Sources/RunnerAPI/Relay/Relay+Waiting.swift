@@ -11,9 +11,6 @@ internal import NIOCore
 /// that the answer begins with 200 and comments, which keep clients and proxies from giving up; what goes wrong then is
 /// an event of the stream.
 extension Relay {
-    static let grace = Duration.seconds(5)
-    private static let heartbeat = Duration.seconds(5)
-
     /// Says how far it is.
     private static func comment(_ position: WaitingPosition?) -> ByteBuffer {
         switch position {
@@ -44,7 +41,7 @@ extension Relay {
                     var granted: Lease?
                     while granted == nil {
                         try await writer.write(Self.comment(pending.position))
-                        granted = try await explained { try await pending.wait(for: Self.heartbeat) }
+                        granted = try await explained { try await pending.wait(for: heartbeat) }
                     }
                     guard let lease = granted else { return }
                     translation?.loaded(in: ContinuousClock.now - asked)

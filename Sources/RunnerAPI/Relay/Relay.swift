@@ -14,6 +14,10 @@ struct Relay: Sendable {
     let activity: Activity
     let metrics: Metrics
     let recorder: RequestRecorder
+    /// After how long a stream that waits for its model begins with a comment, and how often another one comes.
+    let heartbeat: Duration
+    /// The id of the model that a name stands for.
+    let modelID: @Sendable (String) -> String?
 
     /// One question on its way.
     struct Question: Sendable {
@@ -40,6 +44,7 @@ struct Relay: Sendable {
         let observation = Observation(metrics, recorder, request, body: body, load: load, use: activity.begin())
         let question = Question(headers: request.headers, body: body, path: path, load: load)
         do {
+            try checkKey(load, context)
             try await context.cancelWhenGone()
             let asked = ContinuousClock.now
             let lease: Lease
@@ -47,7 +52,7 @@ struct Relay: Sendable {
                 lease = try await self.lease(load)
             } else {
                 let pending = try await explained { try PendingLease(load, of: scheduler) }
-                let waited = try await explained { try await pending.wait(for: Self.grace) }
+                let waited = try await explained { try await pending.wait(for: heartbeat) }
                 guard let granted = waited else {
                     return waiting(for: pending, question, translation, since: asked, observation, context)
                 }
@@ -101,6 +106,7 @@ struct Relay: Sendable {
     func answer(to body: ByteBuffer, path: String, load: Load, context: Context) async throws -> WholeAnswer {
         let use = activity.begin()
         defer { withExtendedLifetime(use) {} }
+        try checkKey(load, context)
         try await context.cancelWhenGone()
         let lease = try await lease(load)
         defer { lease.release() }
@@ -112,6 +118,7 @@ struct Relay: Sendable {
     /// Loads the model and asks it nothing.
     func preload(_ load: Load, context: Context) async throws {
         let use = activity.begin()
+        try checkKey(load, context)
         try await context.cancelWhenGone()
         _ = try await lease(load)
         withExtendedLifetime(use) {}

@@ -20,7 +20,7 @@ enum RelayHeaders {
     static func up(_ fields: HTTPFields, bytes: Int) -> HTTPHeaders {
         let named = named(in: fields[values: .connection])
         // A request over a unix socket has no host of its own, and engines insist on one.
-        var headers: HTTPHeaders = ["host": "localhost", "connection": "close", "content-length": String(bytes)]
+        var headers: HTTPHeaders = ["host": "localhost", "content-length": String(bytes)]
         for field in fields {
             let name = field.name.canonicalName
             if hopByHop.contains(name) || ours.contains(name) || named.contains(name) { continue }

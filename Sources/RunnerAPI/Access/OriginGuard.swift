@@ -5,9 +5,9 @@ internal import Hummingbird
 /// Keeps web pages away from the API: a page may neither reach it under a name of its own (DNS rebinding) nor call
 /// it across origins, unless it comes from this machine or was allowed by name.
 struct OriginGuard: RouterMiddleware {
-    /// The address that was bound, when it is not a loopback address.
-    let publicHost: String?
-    /// Origins allowed beside this machine's own.
+    /// Addresses that only containers of this machine reach.
+    let bridges: Set<String>
+    /// Origins allowed beside this machine's own; `*` allows all.
     let allowedOrigins: Set<String>
 
     private static let localNames: Set<String> = ["localhost", "127.0.0.1", "::1"]
@@ -18,11 +18,12 @@ struct OriginGuard: RouterMiddleware {
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         if context.isUnixSocket { return try await next(request, context) }
-        guard isAllowed(host: request.head.authority) else {
+        // Whoever holds a key may come by any name: a page does not hold it.
+        guard isAllowed(host: request.head.authority) || context.audience(bridges) == .keyHolders else {
             return .text("Host not allowed\n", status: .forbidden)
         }
-        guard let origin = request.headers[.origin] else { return try await next(request, context) }
-        guard isAllowed(origin: origin) else { return .text("Origin not allowed\n", status: .forbidden) }
+        let origin = request.headers[.origin]
+        if let origin, !isAllowed(origin: origin) { return .text("Origin not allowed\n", status: .forbidden) }
         var response: Response
         if request.method == .options {
             response = Response(status: .noContent)
@@ -32,16 +33,16 @@ struct OriginGuard: RouterMiddleware {
         } else {
             response = try await next(request, context)
         }
-        response.headers[.accessControlAllowOrigin] = origin
-        response.headers[.vary] = "Origin"
+        if let origin {
+            response.headers[.accessControlAllowOrigin] = origin
+            response.headers[.vary] = "Origin"
+        }
         return response
     }
 
-    /// Where the whole network was let in, any name may lead here.
     func isAllowed(host authority: String?) -> Bool {
-        if publicHost != nil { return true }
         guard let authority, let host = Authority.host(of: authority) else { return false }
-        return Self.localNames.contains(host) || Self.containerNames.contains(host)
+        return Self.localNames.contains(host) || Self.containerNames.contains(host) || bridges.contains(host)
     }
 
     func isAllowed(origin: String) -> Bool {
