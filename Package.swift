@@ -105,7 +105,9 @@ let package = Package(
         // Pure: JSON and bytes in, JSON and bytes out.
         library("JSONSchema", ["Core"]),
         library("Dialects", ["Core", "JSONSchema", nioCore]),
-        library("ParserChecks", ["Core", "Dialects", "JSONSchema", "ModelStore", "OCI", nioCore, system]),
+        library(
+            "ParserChecks",
+            ["Bridge", "Core", "Dialects", "JSONSchema", "MCP", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference",
             ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
@@ -120,15 +122,16 @@ let package = Package(
 
         // MCP Toolkit and Gateway.
         library("MCP", ["Core", nioCore, nioPosix, system]),
+        library("Bridge", ["Core", "MCP", asyncAlgorithms, crypto, nioCore, system]),
         library(
             "MCPHTTP",
             [
-                "Core", "MCP", "OCI", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, hummingbirdTLS,
+                "Bridge", "Core", "MCP", "OCI", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, hummingbirdTLS,
                 logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
         library(
-            "Gateway", ["Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", crypto, nioCore, nioPosix, system]),
+            "Gateway", ["Bridge", "Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", crypto, nioCore, nioPosix, system]),
 
         // What a person types.
         library(
@@ -145,7 +148,8 @@ let package = Package(
         library(
             "MCPCommands",
             [
-                "Commands", "Core", "DockerEngine", "Gateway", "MCP", "MCPHTTP", "Terminal", "Toolkit", argumentParser,
+                "Bridge", "Commands", "Core", "DockerEngine", "Gateway", "MCP", "MCPHTTP", "Terminal", "Toolkit",
+                argumentParser,
                 asyncHTTPClient, logging, nioCore, unixSignals, system,
             ]),
         .executableTarget(
@@ -186,10 +190,11 @@ let package = Package(
                 nioHTTP1, nioPosix, system,
             ]),
         tests("MCPTests", ["MCP", "Core", nioCore, system]),
+        tests("BridgeTests", ["Bridge", "ParserChecks", "MCP", "Core", asyncAlgorithms, crypto, nioCore, system]),
         tests(
             "MCPHTTPTests",
             [
-                "MCPHTTP", "MCP", "OCI", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                "Bridge", "MCPHTTP", "MCP", "OCI", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
                 nioSSL, subprocess, system,
             ]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),

@@ -42,3 +42,5 @@ package struct LineMessages<Base: AsyncSequence & Sendable>: AsyncSequence, Send
         }
     }
 }
+
+extension LineMessages.Iterator: Sendable where Base.AsyncIterator: Sendable {}

@@ -14,6 +14,10 @@ package enum Relation: Sendable, Hashable {
 /// Sends one message, whole; may be called from many tasks. A transport with one stream has no use for the relation.
 package typealias SendMessage = @Sendable (ByteBuffer, Relation) async throws -> Void
 
+/// A transport on which each request has a stream of its own, so that what comes by it is known to belong there: it says so
+/// with a `CallTag`.
+package protocol RelatingTransport: Transport {}
+
 /// One duplex stream of JSON-RPC messages, each the bytes of one JSON text.
 package protocol Transport: Sendable {
     associatedtype Messages: AsyncSequence, Sendable where Messages.Element == ByteBuffer

@@ -9,6 +9,7 @@ extension ParserCheck {
         case .gguf: [Self.ggufSeed]
         case .safetensors: [Self.safetensorsSeed]
         case .tar: [Self.tarSeed]
+        case .requestState: [Self.stateSeed]
         case .gzip: [Self.gzipSeed]
         default: texts.map { Array($0.utf8) }
         }
@@ -52,6 +53,9 @@ extension ParserCheck {
             [
                 #"{"a":[1,-2.5e+3,true,null,"\u00e9\uD83D\uDE00\n"],"b":{"c":{}},"a":0}"#, "[[[[1]]]]", " \"x\" ",
             ]
+        case .envelope: Self.envelopeTexts
+        case .header: ["eu-west-1", "=?base64?w6k=?=", " two words ", "=?base64?PT9iYXNlNjQ/dzZrPT89?="]
+        case .parameterHeaders: Self.schemaTexts
         case .schema:
             [
                 ##"[{"type":["object","null"],"properties":{"a":{"$ref":"#/$defs/b"}},"required":["a"],"$defs":{"b":{}}},{"a":1}]"##,
@@ -108,7 +112,7 @@ extension ParserCheck {
 
                 """,
             ]
-        case .gguf, .safetensors, .tar, .gzip: []
+        case .gguf, .safetensors, .tar, .gzip, .requestState: []
         }
     }
 

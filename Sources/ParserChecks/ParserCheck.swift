@@ -1,4 +1,5 @@
 internal import Core
+internal import MCP
 internal import ModelStore
 internal import NIOCore
 internal import OCI
@@ -17,6 +18,10 @@ package enum ParserCheck: String, Sendable, CaseIterable {
     case safetensors
     case tar
     case gzip
+    case envelope
+    case header
+    case parameterHeaders
+    case requestState
     case schema
     case request
     case stream
@@ -46,12 +51,16 @@ package enum ParserCheck: String, Sendable, CaseIterable {
             case .safetensors: try Self.safetensors(bytes, scratch)
             case .tar: try Self.tar(bytes)
             case .gzip: try Self.gzip(bytes)
+            case .envelope: try Self.envelope(bytes)
+            case .header: try Self.header(bytes)
+            case .parameterHeaders: try Self.parameterHeaders(bytes)
+            case .requestState: try Self.requestState(bytes)
             case .schema: try Self.schema(bytes)
             case .request: try Self.request(bytes)
             case .stream: try Self.stream(bytes)
             }
             return true
-        } catch is Failure { return false }
+        } catch is Failure { return false } catch is RPC.Error { return false }
     }
 
     static func require(_ condition: Bool, _ what: String) throws {
