@@ -1,3 +1,4 @@
+internal import Bridge
 internal import Core
 internal import MCP
 internal import Synchronization
@@ -206,7 +207,11 @@ final class Upstream: Sendable {
             state.wasReady = false
         }
         do {
-            try await deployment.connector.connect(onProgress: { self.note($0, since: start) }) { transport in
+            let connector = EraConnector(
+                deployment.connector, verdicts: gateway.verdicts,
+                key: { await self.gateway.name(of: self.deployment) },
+                onVerdict: { verdict in self.state.withLock { $0.report.settle(verdict) } })
+            try await connector.connect(onProgress: { self.note($0, since: start) }) { transport in
                 try await self.serve(over: transport, ending, since: start)
             }
             return Task.isCancelled ? .cancelled : .idle
@@ -250,8 +255,17 @@ final class Upstream: Sendable {
 /// What is told of a running server.
 struct UpstreamReport: Sendable {
     var place: String?
-    var version: String?
+    private(set) var era: Era?
+    private(set) var version: String?
     var calls = 0
     var failed = 0
     var lastError: String?
+
+    mutating func settle(_ verdict: EraProbe.Verdict) {
+        era = verdict.era
+        if case .modern(let revision) = verdict { version = revision.rawValue }
+    }
+
+    /// Notes the revision of the handshake; a modern server's is the gateway's own.
+    mutating func agreed(on agreed: ProtocolVersion) { if era != .modern { version = agreed.rawValue } }
 }
