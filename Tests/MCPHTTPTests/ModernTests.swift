@@ -35,7 +35,8 @@ import Testing
             case ("tools/call", "echo"):
                 return RawJSON(object: [("content", RawJSON(array: [request.params?["arguments"] ?? RawJSON(.null)]))])
             case ("tools/call", "ask"):
-                let answer = try await peer.request("elicitation/create", RawJSON(["message": "m"]), relatedTo: request.id)
+                let answer = try await peer.request(
+                    "elicitation/create", RawJSON(["message": "m"]), relatedTo: request.id)
                 return RawJSON(object: [("content", RawJSON(array: [answer]))])
             case ("tools/call", "work"):
                 let token = request.params?["_meta"]?["progressToken"] ?? RawJSON(.null)
@@ -69,12 +70,17 @@ import Testing
         #""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":\#(capabilities)\#(more)}"#
     }
 
-    private static func body(_ method: String, _ params: String = "", id: String = "1", capabilities: String = "{}", more: String = "") -> String {
+    private static func body(
+        _ method: String, _ params: String = "", id: String = "1", capabilities: String = "{}", more: String = ""
+    ) -> String {
         let separator = params.isEmpty ? "" : ","
-        return #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{\#(params)\#(separator)\#(meta(capabilities, more))}}"#
+        return
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{\#(params)\#(separator)\#(meta(capabilities, more))}}"#
     }
 
-    private static func headers(_ method: String, _ name: String? = nil, _ extra: [String: String] = [:]) -> [String: String] {
+    private static func headers(_ method: String, _ name: String? = nil, _ extra: [String: String] = [:]) -> [String:
+        String]
+    {
         var headers = ["mcp-protocol-version": "2026-07-28", "mcp-method": method]
         headers["mcp-name"] = name
         return headers.merging(extra, uniquingKeysWith: { $1 })
@@ -95,7 +101,9 @@ import Testing
                 Self.body("tools/call", #""name":"echo","arguments":{"a":1.0}"#, id: #""x""#),
                 with: Self.headers("tools/call", "echo", ["mcp-session-id": "whatever", "last-event-id": "7"]))
             #expect(called.status == 200 && called.headers.first(name: "content-type") == "application/json")
-            #expect(called.text.hasPrefix(#"{"jsonrpc":"2.0","id":"x","result":{"resultType":"complete","content":[{"a":1.0}]"#))
+            #expect(
+                called.text.hasPrefix(
+                    #"{"jsonrpc":"2.0","id":"x","result":{"resultType":"complete","content":[{"a":1.0}]"#))
             // All of them are the same client's.
             #expect(await bench.served.total == 1)
         }
@@ -108,25 +116,37 @@ import Testing
         ("other method", body("tools/list"), headers("tools/call"), 400, -32020),
         ("other name", body("tools/call", #""name":"echo""#), headers("tools/call", "ohce"), 400, -32020),
         ("no name", body("tools/call", #""name":"echo""#), headers("tools/call"), 400, -32020),
-        ("other version", body("tools/list"), headers("tools/list", nil, ["mcp-protocol-version": "2099-01-01"]), 400, -32020),
+        (
+            "other version", body("tools/list"), headers("tools/list", nil, ["mcp-protocol-version": "2099-01-01"]),
+            400, -32020
+        ),
         (
             "unknown version", body("tools/list").replacing("2026-07-28", with: "2099-01-01"),
             headers("tools/list", nil, ["mcp-protocol-version": "2099-01-01"]), 400, -32022
         ),
-        ("unknown method", body("unknown"), headers("unknown"), 404, -32601), ("ping", body("ping"), headers("ping"), 404, -32601),
+        ("unknown method", body("unknown"), headers("unknown"), 404, -32601),
+        ("ping", body("ping"), headers("ping"), 404, -32601),
         ("missing", body("resources/read", #""uri":"a:b""#), headers("resources/read", "a:b"), 400, -32602),
         ("batch", "[\(body("tools/list"))]", headers("tools/list"), 400, -32600),
         ("response", #"{"jsonrpc":"2.0","id":1,"result":{}}"#, headers("tools/list"), 400, -32600),
         ("nonsense", "nonsense", headers("tools/list"), 400, -32700),
-        ("parameter", body("tools/call", #""name":"echo","arguments":{"region":"eu"}"#), headers("tools/call", "echo"), 400, -32020),
+        (
+            "parameter", body("tools/call", #""name":"echo","arguments":{"region":"eu"}"#),
+            headers("tools/call", "echo"), 400, -32020
+        ),
         (
             "other parameter", body("tools/call", #""name":"echo","arguments":{"region":"eu"}"#),
             headers("tools/call", "echo", ["mcp-param-region": "us"]), 400, -32020
         ),
-        ("idle parameter", body("tools/call", #""name":"echo""#), headers("tools/call", "echo", ["mcp-param-region": "us"]), 400, -32020),
+        (
+            "idle parameter", body("tools/call", #""name":"echo""#),
+            headers("tools/call", "echo", ["mcp-param-region": "us"]), 400, -32020
+        ),
         ("state", body("tools/call", #""name":"echo","requestState":"x""#), headers("tools/call", "echo"), 400, -32602),
     ])
-    func whatIsWrongHasAStatus(_ name: String, _ body: String, _ headers: [String: String], _ status: Int, _ code: Int) async throws {
+    func whatIsWrongHasAStatus(_ name: String, _ body: String, _ headers: [String: String], _ status: Int, _ code: Int)
+        async throws
+    {
         try await run { (bench) async throws in
             let answer = try await bench.post(body, with: headers)
             #expect(answer.status == status, "\(name): \(answer.text)")
@@ -154,7 +174,8 @@ import Testing
     @Test func whatComesBeforeTheAnswerMakesItAStream() async throws {
         try await run { (bench) async throws in
             let body = Self.body(
-                "tools/call", #""name":"work""#, more: #","progressToken":"p","io.modelcontextprotocol/logLevel":"info""#)
+                "tools/call", #""name":"work""#,
+                more: #","progressToken":"p","io.modelcontextprotocol/logLevel":"info""#)
             let answer = try await bench.post(body, with: Self.headers("tools/call", "work"))
             #expect(answer.headers.first(name: "content-type") == "text/event-stream")
             #expect(answer.headers.first(name: "x-accel-buffering") == "no")
@@ -163,7 +184,8 @@ import Testing
             #expect(events.map { $0["method"]?.string } == ["notifications/progress", "notifications/message", nil])
             #expect(!answer.text.contains("\nid:"))
             // Without a level there are no logs, and nothing else comes first.
-            let quiet = try await bench.post(Self.body("tools/call", #""name":"work""#), with: Self.headers("tools/call", "work"))
+            let quiet = try await bench.post(
+                Self.body("tools/call", #""name":"work""#), with: Self.headers("tools/call", "work"))
             #expect(!quiet.text.contains("notifications/message"))
         }
     }
@@ -172,17 +194,20 @@ import Testing
         try await run { (bench) async throws in
             let capabilities = #"{"elicitation":{}}"#
             let asked = try await bench.post(
-                Self.body("tools/call", #""name":"ask""#, capabilities: capabilities), with: Self.headers("tools/call", "ask"))
+                Self.body("tools/call", #""name":"ask""#, capabilities: capabilities),
+                with: Self.headers("tools/call", "ask"))
             let result = try #require(try asked.json["result"])
             #expect(asked.status == 200 && result["resultType"] == "input_required")
             #expect(result["inputRequests"]?["q0_1"]?["params"] == ["message": "m"])
             let state = try #require(result["requestState"]?.string)
             let retry = #""name":"ask","inputResponses":{"q0_1":{"action":"accept"}},"requestState":"\#(state)""#
             let answered = try await bench.post(
-                Self.body("tools/call", retry, id: "2", capabilities: capabilities), with: Self.headers("tools/call", "ask"))
+                Self.body("tools/call", retry, id: "2", capabilities: capabilities),
+                with: Self.headers("tools/call", "ask"))
             #expect(try answered.json["result"]?["content"] == [["action": "accept"]])
             let again = try await bench.post(
-                Self.body("tools/call", retry, id: "3", capabilities: capabilities), with: Self.headers("tools/call", "ask"))
+                Self.body("tools/call", retry, id: "3", capabilities: capabilities),
+                with: Self.headers("tools/call", "ask"))
             #expect(again.status == 400)
             #expect(try again.json["error"]?["code"]?.int == -32602)
         }
@@ -191,8 +216,11 @@ import Testing
     /// Two users of one gateway: a state of the one is nothing to the other.
     @Test func aStateBelongsToItsUser() async throws {
         let tools = Tools()
-        let tokens = try ["alice", "bob"].map { Token(digest: try BearerToken($0).digest, principal: Principal(name: $0)) }
-        try await Bench.run(authorization: .tokens(tokens), serve: { try await Peer.serve(over: $0, handler: tools) }) { bench in
+        let tokens = try ["alice", "bob"].map {
+            Token(digest: try BearerToken($0).digest, principal: Principal(name: $0))
+        }
+        try await Bench.run(authorization: .tokens(tokens), serve: { try await Peer.serve(over: $0, handler: tools) }) {
+            bench in
             let capabilities = #"{"elicitation":{}}"#
             func call(_ user: String, _ params: String) async throws -> Bench.Answer {
                 try await bench.post(
@@ -221,7 +249,8 @@ import Testing
 
     @Test func aSubscriptionIsAStream() async throws {
         try await run { (bench) async throws in
-            let filter = #""notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["a:b"]}"#
+            let filter =
+                #""notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["a:b"]}"#
             var events = Events(
                 try await bench.open(
                     bench.request(
@@ -230,7 +259,8 @@ import Testing
             let first = try #require(try await events.message())
             #expect(first["method"] == "notifications/subscriptions/acknowledged")
             #expect(first["params"]?["notifications"] == ["toolsListChanged": true, "resourceSubscriptions": ["a:b"]])
-            _ = try await bench.post(Self.body("tools/call", #""name":"change""#), with: Self.headers("tools/call", "change"))
+            _ = try await bench.post(
+                Self.body("tools/call", #""name":"change""#), with: Self.headers("tools/call", "change"))
             for method in ["notifications/tools/list_changed", "notifications/resources/updated"] {
                 let event = try #require(try await events.message())
                 #expect(event["method"]?.string == method)

@@ -89,7 +89,8 @@ private final class ServerEraSession: Sendable {
     private let timers = AsyncStream.makeStream(of: (Duration, Timer).self, bufferingPolicy: .bufferingOldest(8192))
 
     init(
-        known: EraProbe.Verdict?, isRelated: Bool, send: @escaping SendMessage, log: @escaping @Sendable (String) -> Void,
+        known: EraProbe.Verdict?, isRelated: Bool, send: @escaping SendMessage,
+        log: @escaping @Sendable (String) -> Void,
         onVerdict: @escaping @Sendable (EraProbe.Verdict) -> Void
     ) {
         self.known = known
@@ -128,7 +129,11 @@ private final class ServerEraSession: Sendable {
         }
         let message = try RPC.Message(parsing: bytes)
         for effect in phase.withLock({ sent(message, bytes, &$0) }) {
-            if case .toGateway(let bytes) = effect { replies.continuation.yield(bytes) } else { try await perform(effect) }
+            if case .toGateway(let bytes) = effect {
+                replies.continuation.yield(bytes)
+            } else {
+                try await perform(effect)
+            }
         }
     }
 
@@ -270,7 +275,9 @@ extension ByteBuffer {
             var rest = bytes[...]
             while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
                 let start = slash + 1 - length
-                if start >= 0, bytes[start...slash].elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length)) {
+                if start >= 0,
+                    bytes[start...slash].elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length))
+                {
                     return true
                 }
                 rest = rest[(slash + 1)...]

@@ -48,7 +48,8 @@ struct GatewayStatus: AsyncParsableCommand {
                 String(first.prefix(12)) + (places.count > 1 ? " and \(places.count - 1) more" : "")
             }
             servers.append([
-                cell(server["name"]), cell(server["state"]), place ?? "-", cell(server["era"]), cell(server["revision"]),
+                cell(server["name"]), cell(server["state"]), place ?? "-", cell(server["era"]),
+                cell(server["revision"]),
                 cell(server["tools"]), cell(server["calls"]), cell(server["failed"]),
                 String(cell(server["lastError"]).prefix(160)),
             ])

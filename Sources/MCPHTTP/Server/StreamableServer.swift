@@ -16,7 +16,8 @@ package struct StreamableServer: Service {
     /// - Parameter serve: runs one session's server, in a child task, until the client has ended the session; a session
     ///   ends with it. It is cancelled when the server shuts down, and waited for.
     package init(
-        configuration: Configuration, logger: Logger, serve: @escaping @Sendable (any ServedSession) async throws -> Void
+        configuration: Configuration, logger: Logger,
+        serve: @escaping @Sendable (any ServedSession) async throws -> Void
     ) {
         self.configuration = configuration
         self.logger = logger
