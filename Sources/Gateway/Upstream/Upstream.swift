@@ -207,10 +207,6 @@ final class Upstream: Sendable {
             state.wasReady = false
         }
         do {
-            let connector = EraConnector(
-                deployment.connector, verdicts: gateway.verdicts,
-                key: { await self.gateway.name(of: self.deployment) },
-                onVerdict: { verdict in self.state.withLock { $0.report.settle(verdict) } })
             try await connector.connect(onProgress: { self.note($0, since: start) }) { transport in
                 try await self.serve(over: transport, ending, since: start)
             }
@@ -218,6 +214,16 @@ final class Upstream: Sendable {
         } catch {
             return Task.isCancelled ? .cancelled : .died(explained(error))
         }
+    }
+
+    /// Servers elsewhere are spoken to in the handshake era only: what their transports say of a refusal has to reach
+    /// whoever reaches them.
+    private var connector: any Connector {
+        guard deployment.server.remote == nil else { return deployment.connector }
+        return EraConnector(
+            deployment.connector, verdicts: gateway.verdicts,
+            key: { await self.gateway.name(of: self.deployment) },
+            onVerdict: { verdict in self.state.withLock { $0.report.settle(verdict) } })
     }
 
     private func note(_ step: ConnectionStep, since start: ContinuousClock.Instant) {
@@ -267,5 +273,7 @@ struct UpstreamReport: Sendable {
     }
 
     /// Notes the revision of the handshake; a modern server's is the gateway's own.
-    mutating func agreed(on agreed: ProtocolVersion) { if era != .modern { version = agreed.rawValue } }
+    mutating func agreed(on agreed: ProtocolVersion) {
+        if era != .modern { (era, version) = (.handshake, agreed.rawValue) }
+    }
 }
