@@ -125,7 +125,7 @@ private final class ServerEraSession: Sendable {
     /// A message of the gateway's.
     func send(_ bytes: ByteBuffer) async throws {
         if phase.withLock({ if case .handshake = $0 { true } else { false } }) {
-            return try await output(Self.stripped(bytes), .none)
+            return try await output(Envelope.stripped(message: bytes), .none)
         }
         let message = try RPC.Message(parsing: bytes)
         for effect in phase.withLock({ sent(message, bytes, &$0) }) {
@@ -135,16 +135,6 @@ private final class ServerEraSession: Sendable {
                 try await perform(effect)
             }
         }
-    }
-
-    /// Takes a modern client's envelope off.
-    private static func stripped(_ bytes: ByteBuffer) throws -> ByteBuffer {
-        guard bytes.mentions("io.modelcontextprotocol/") else { return bytes }
-        guard case .request(let request) = try RPC.Message(parsing: bytes), let params = request.params else {
-            return bytes
-        }
-        let plain = Envelope.stripped(from: params)
-        return RPC.Message.request(RPC.Request(id: request.id, method: request.method, params: plain)).bytes
     }
 
     private func perform(_ change: (inout Phase) -> [Effect]) async throws {
@@ -171,7 +161,7 @@ private final class ServerEraSession: Sendable {
             return probed(actions, &phase)
         // Nothing is sent before the handshake has been answered, but that it is taken back.
         case .probing: return []
-        case .handshake: return [.toServer((try? Self.stripped(bytes)) ?? bytes)]
+        case .handshake: return [.toServer((try? Envelope.stripped(message: bytes)) ?? bytes)]
         case .modern(var server):
             let actions = server.receive(message)
             phase = .modern(server)
@@ -263,26 +253,6 @@ private final class ServerEraSession: Sendable {
                 log(text)
                 return nil
             }
-        }
-    }
-}
-
-extension ByteBuffer {
-    /// Whether a name that ends in a slash stands somewhere in these bytes.
-    fileprivate func mentions(_ name: StaticString) -> Bool {
-        withUnsafeReadableBytes { bytes in
-            let length = name.utf8CodeUnitCount
-            var rest = bytes[...]
-            while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
-                let start = slash + 1 - length
-                if start >= 0,
-                    bytes[start...slash].elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length))
-                {
-                    return true
-                }
-                rest = rest[(slash + 1)...]
-            }
-            return false
         }
     }
 }

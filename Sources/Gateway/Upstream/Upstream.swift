@@ -219,7 +219,7 @@ final class Upstream: Sendable {
     /// Servers elsewhere are spoken to in the handshake era only: what their transports say of a refusal has to reach
     /// whoever reaches them.
     private var connector: any Connector {
-        guard deployment.server.remote == nil else { return deployment.connector }
+        guard deployment.server.remote == nil else { return HandshakeConnector(deployment.connector) }
         return EraConnector(
             deployment.connector, verdicts: gateway.verdicts,
             key: { await self.gateway.name(of: self.deployment) },
