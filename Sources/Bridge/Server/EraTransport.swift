@@ -27,6 +27,8 @@ package struct EraTransport: Transport {
         self.onVerdict = onVerdict
     }
 
+    package var sendsRequestsSideBySide: Bool { base.sendsRequestsSideBySide }
+
     package func connect<R: Sendable>(
         _ body: (AsyncThrowingChannel<ByteBuffer, any Error>, @escaping SendMessage) async throws -> R
     ) async throws -> R {

@@ -23,6 +23,8 @@ private struct HandshakeTransport<Base: Transport>: Transport {
 
     init(_ base: Base) { self.base = base }
 
+    var sendsRequestsSideBySide: Bool { base.sendsRequestsSideBySide }
+
     func connect<R: Sendable>(
         _ body: (Base.Messages, @escaping SendMessage) async throws -> R
     ) async throws -> R {
