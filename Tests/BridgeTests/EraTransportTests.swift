@@ -16,7 +16,7 @@ private final class Noted<Element: Sendable>: Sendable {
 }
 
 /// The shells, with real streams of messages in memory.
-@Suite(.timeLimit(.minutes(1))) struct EraTransportTests {
+@Suite(.timeLimit(.minutes(5))) struct EraTransportTests {
     private static let initialize =
         #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#
     private static let discovery =

@@ -10,7 +10,7 @@ import Toolkit
 @testable import Gateway
 
 /// Servers come and go, fail and lie; clients are told, and nobody else notices.
-@Suite(.timeLimit(.minutes(1))) struct GatewayLifeTests {
+@Suite(.timeLimit(.minutes(5))) struct GatewayLifeTests {
     private func echo() -> ScriptedMCP {
         ScriptedMCP(tools: ["t"], ["tools/call": { _, _ in raw(#"{"content":[]}"#) }])
     }

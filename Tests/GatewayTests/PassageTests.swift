@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 /// What clients and servers say to each other comes through, under the names each knows.
-@Suite(.timeLimit(.minutes(1))) struct PassageTests {
+@Suite(.timeLimit(.minutes(5))) struct PassageTests {
     private static let everything = #"""
         {"tools":{"listChanged":true},"prompts":{},"resources":{"subscribe":true},"logging":{},"completions":{}}
         """#

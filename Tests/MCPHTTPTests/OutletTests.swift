@@ -3,7 +3,7 @@ import Testing
 
 @testable import MCPHTTP
 
-@Suite(.timeLimit(.minutes(1))) struct OutletTests {
+@Suite(.timeLimit(.minutes(5))) struct OutletTests {
     private func item(_ text: String, _ id: EventID? = nil) -> Outlet.Item {
         .message(StreamEvent(id: id, bytes: ByteBuffer(string: text)))
     }

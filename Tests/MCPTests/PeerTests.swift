@@ -6,7 +6,7 @@ import Testing
 
 @testable import MCP
 
-@Suite(.timeLimit(.minutes(1))) struct PeerTests {
+@Suite(.timeLimit(.minutes(5))) struct PeerTests {
     private static func makeServer() -> ToolServer {
         ToolServer(
             name: "test", version: "1",
