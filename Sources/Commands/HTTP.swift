@@ -35,7 +35,9 @@ extension HTTPClientError {
         guard let error = error as? HTTPClientError else {
             // The type belongs to a library that is not linked by name.
             return String(reflecting: type(of: error)).hasPrefix("NIOSSL.")
-                ? Failure(.unavailable, "no TLS connection, it may speak plain HTTP") : error
+                ? Failure(
+                    .unavailable,
+                    "no TLS connection: it speaks plain HTTP, or this machine does not trust its certificate") : error
         }
         switch error {
         case .connectTimeout: return Failure(.timedOut, "no connection in time")

@@ -27,6 +27,31 @@ package struct SystemMemory: Sendable, Hashable {
         #endif
     }
 
+    /// What a process and all others of its session take now, in bytes; pages that several of them share count once.
+    /// nil where the system does not tell.
+    package static func taken(bySessionOf process: Int32) -> Int64? {
+        #if canImport(Darwin)
+            POSIX.peakMemory(of: process)
+        #else
+            let processes = ((try? POSIX.list("/proc")) ?? []).filter { name in
+                guard Int32(name) != nil, let text = text(FilePath("/proc/\(name)/stat")) else { return false }
+                return session(stat: text) == process
+            }
+            let shares = processes.compactMap { name in
+                text(FilePath("/proc/\(name)/smaps_rollup")).flatMap { number("Pss:", in: $0) }
+                    ?? text(FilePath("/proc/\(name)/status")).flatMap { number("VmRSS:", in: $0) }
+            }
+            return shares.isEmpty ? nil : shares.reduce(0, +)
+        #endif
+    }
+
+    /// The session in `/proc/N/stat`, where the program's name stands in brackets and may hold anything.
+    static func session(stat: String) -> Int32? {
+        guard let end = stat.lastIndex(of: ")") else { return nil }
+        let fields = stat[stat.index(after: end)...].split(separator: " ")
+        return fields.count > 3 ? Int32(fields[3]) : nil
+    }
+
     /// `/proc/meminfo`
     static func meminfo(_ text: String) -> SystemMemory? {
         guard let total = number("MemTotal:", in: text), let available = number("MemAvailable:", in: text) else {

@@ -44,9 +44,15 @@ package struct EngineRefusal: Sendable {
         failure = Failure(Self.code(self.status), message)
     }
 
+    /// How it begins what it says about requests that it could not read, with the status of a fault of its own.
+    private static let clientFaults = [
+        "Failed to parse messages", "Failed to parse tools", "Unknown reasoning format", "[json.exception.",
+    ]
+
     /// llama.cpp answers some questions that a model has no means for with statuses of faults.
     private static func status(_ status: Int, _ type: String?, _ message: String) -> Int {
         if status == 501 || type == "not_supported_error" || message.contains("input is not supported") { return 400 }
+        if status == 500, clientFaults.contains(where: message.hasPrefix) { return 400 }
         return (400...599).contains(status) ? status : 500
     }
 

@@ -15,3 +15,20 @@ struct Fault: Sendable {
         self.error = error
     }
 }
+
+/// One that goes on to say what came before it went wrong.
+protocol FaultKeeping: Translation {
+    var fault: Fault { get set }
+
+    /// Writes what the client gets for some bytes of the stream.
+    mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws
+}
+
+extension FaultKeeping {
+    mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
+        try fault.rethrow()
+        var out = ByteBuffer()
+        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
+        return out
+    }
+}

@@ -30,6 +30,8 @@ package struct RunnerStatus: Sendable, Hashable {
     package let contextSize: Int?
     /// What it was estimated to take; zero where nothing is known.
     package let memory: Memory
+    /// The same in one number: memory that a GPU shares with the machine counts once.
+    package let bytes: Int64
     package let configuration: EngineConfiguration
     package let draftModelID: String?
 }

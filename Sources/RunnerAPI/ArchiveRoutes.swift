@@ -12,7 +12,12 @@ struct ArchiveRoutes: Sendable {
 
     func load(_ request: Request, _ context: Context) async throws -> Response {
         let body = request.body
-        let (model, tag) = try await context.whileConnected { try await store.load(body) }
+        let (model, tag) = try await context.whileConnected {
+            do { return try await store.load(body) } catch let failure as Failure where failure.code == .corrupted {
+                // Here it is the client who has sent them.
+                throw Failure(.invalidArgument, failure.message, cause: failure.cause, advice: failure.advice)
+            }
+        }
         let line: JSON = [
             "type": "success", "message": "Model loaded successfully", "id": .string(model.id.description),
             "tag": tag.map { .string($0) } ?? .null,

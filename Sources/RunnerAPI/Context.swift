@@ -6,6 +6,8 @@ internal import NIOCore
 struct Context: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
+    /// What the client has sent, where that has been read.
+    var body: ByteBuffer?
     /// The API key that the request came with, where one is needed.
     var key: APIKey?
 

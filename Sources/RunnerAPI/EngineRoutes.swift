@@ -49,8 +49,7 @@ struct EngineRoutes: Sendable {
             object["runtime_flags"] = .array(status.configuration.runtimeFlags.map { .string($0) })
         }
         if let draft = status.draftModelID { object["draft_model_id"] = .string(draft) }
-        let memory = status.memory.host + status.memory.device
-        if memory > 0 { object["estimated_memory"] = .int(memory) }
+        if status.bytes > 0 { object["estimated_memory"] = .int(status.bytes) }
         return .object(object)
     }
 
@@ -68,10 +67,15 @@ struct EngineRoutes: Sendable {
         let body = try await body(request)
         let backend = body["backend"]?.string.flatMap { $0.isEmpty ? nil : $0 }
         let count: Int
-        if body["all"]?.bool == true {
+        let all = body["all"].flatMap { $0.isNull ? nil : $0 } ?? false
+        let models = body["models"].flatMap { $0.isNull ? nil : $0 } ?? []
+        guard let isAll = all.bool, let list = models.array, list.allSatisfy({ $0.string != nil }) else {
+            throw Failure(.invalidArgument, "invalid request body: all is true or false, models a list of names")
+        }
+        if isAll {
             count = scheduler.unloadAll(backend: backend)
         } else {
-            let names = (body["models"]?.array ?? []).compactMap(\.string)
+            let names = list.compactMap(\.string)
             let stored = names.compactMap { try? store.model(named: $0).id.description }
             count = scheduler.unload(models: Set(stored + shown(as: names)), backend: backend)
         }

@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import NIOCore
+internal import NIOHTTP1
 
 /// How a failure looks to an HTTP client.
 enum ErrorBody {
@@ -60,20 +61,32 @@ extension Response {
 
 /// Turns whatever a route throws into the shape its clients read.
 struct ErrorShaping: RouterMiddleware {
+    let table: RouteTable
+
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do { return try await next(request, context) } catch {
-            return Self.response(to: request, error, context)
+            return response(to: request, error, context)
         }
     }
 
-    private static func response(to request: Request, _ error: any Error, _ context: Context) -> Response {
+    private func response(to request: Request, _ error: any Error, _ context: Context) -> Response {
         let api = ErrorBody.api(of: request)
         switch error {
         case let error as HTTPError:
             // From the router: no such route.
             let isMissing = error.status == .notFound
+            let methods = isMissing ? table.methods(of: request.uri.path) : []
+            guard methods.isEmpty else {
+                let failure = Failure(
+                    .invalidArgument,
+                    "\(request.uri.path) does not take \(request.method), but "
+                        + methods.joined(separator: ", "))
+                var response = ErrorBody.response(failure, api, status: .methodNotAllowed)
+                response.headers[.allow] = methods.joined(separator: ", ")
+                return response
+            }
             let unknown = api == nil ? "404 page not found" : "unknown route \(request.method) \(request.uri.path)"
             let message = isMissing ? unknown : error.body ?? error.status.reasonPhrase
             // What is missing is no model, and is not called one.
@@ -82,6 +95,9 @@ struct ErrorShaping: RouterMiddleware {
             let limit = error.maxBytes.map { ", the limit is \(ByteCount($0))" } ?? ""
             return ErrorBody.response(
                 Failure(.invalidArgument, "the request is too large\(limit)"), api, status: .contentTooLarge)
+        case let error as HTTPParserError:
+            return ErrorBody.response(
+                Failure(.invalidArgument, "the request's body cannot be read", cause: error), api)
         default:
             if error is CancellationError {
                 context.logger.debug("the client went away", metadata: ["path": "\(request.uri.path)"])

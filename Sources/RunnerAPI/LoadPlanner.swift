@@ -107,9 +107,16 @@ struct LoadPlanner: Sendable {
 
     /// What a runner would take, from the models' shapes and from what it took before.
     ///
-    /// - Returns: nil for servers that are only described; what they take is theirs to know.
+    /// - Returns: nil where nothing is known.
     private func estimate(_ models: [Model], _ key: Load.Key, _ backend: any Backend) -> MemoryEstimate? {
-        guard key.backend == LlamaServer.backendName else { return nil }
+        guard key.backend == LlamaServer.backendName else {
+            // Where there is a GPU, such servers load to it.
+            let devices = backends[LlamaServer.backendName]?.devices ?? .none
+            return backend.memory(
+                weights: models.reduce(0) { $0 + $1.size },
+                placement: devices == .none ? .host : devices.isUnified ? .unified : .device)?
+                .corrected(by: measurements.run(of: key))
+        }
         let devices = backend.devices
         let placement: MemoryEstimate.Placement =
             devices == .none || !backend.usesDevices(key.configuration) ? .host : devices.isUnified ? .unified : .device

@@ -75,11 +75,13 @@ package struct RunnerServer: Service {
     }
 
     private func router(_ scheduler: Scheduler, _ activity: Activity) -> Router<Context> {
-        let router = Router(context: Context.self)
+        // Some clients look with HEAD whether anybody is there.
+        let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
+        let table = RouteTable()
         router.add(middleware: OffLoop())
         let bridges = Set(configuration.bridges)
         router.add(middleware: OriginGuard(bridges: bridges, allowedOrigins: configuration.allowedOrigins))
-        router.add(middleware: ErrorShaping())
+        router.add(middleware: ErrorShaping(table: table))
         router.add(middleware: AccessGuard(bridges: bridges, keys: KeyRing(configuration.keys)))
         router.add(middleware: ActivityCounting(activity: activity))
         let version = configuration.version
@@ -103,6 +105,7 @@ package struct RunnerServer: Service {
         let calls = EngineCalls(
             store: store, planner: planner, relay: relay, maximumRequest: configuration.maximumRequest)
         ClientRoutes(calls: calls, transfers: transfers, activity: activity).add(to: router)
+        table.note(router.routes)
         return router
     }
 

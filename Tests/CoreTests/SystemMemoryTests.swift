@@ -30,4 +30,9 @@ import Testing
         #expect(memory.available > 0 && memory.available <= memory.total)
         #expect(try #require(SystemMemory.peak(of: POSIX.processID)) > 1 << 20)
     }
+
+    @Test func sessionsAreRead() {
+        #expect(SystemMemory.session(stat: "12 (a (b) 7 8 9) S 1 12 11 0 -1") == 11)
+        #expect(SystemMemory.session(stat: "12 (a) S 1") == nil && SystemMemory.session(stat: "") == nil)
+    }
 }

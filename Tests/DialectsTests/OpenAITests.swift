@@ -29,6 +29,20 @@ import Testing
             #"{"model":"a","messages":[{"content":[{"type":"image_url","image_url":{"url":"http://x/y.png"}}]}]}"#,
             "messages[0].content[0].image_url must be a data: URL"
         ),
+        (
+            .chat,
+            #"{"model":"a","messages":[{"content":[{"type":"image\u005furl","image\u005furl":{"url":"http://x/y.png"}}]}]}"#,
+            "messages[0].content[0].image_url must be a data: URL"
+        ),
+        (
+            .chat, #"{"model":"a","messages":[{"content":[{"video_url":"file:///x"}]}]}"#,
+            "messages[0].content[0].video_url must be a data: URL"
+        ),
+        (
+            .embedding, #"{"model":"a","input":[{"content":[{"image_url":{"url":"http://x"}}]}]}"#,
+            "input[0].content[0].image_url must be a data: URL"
+        ),
+        (.reranking, #"{"model":"a","query":"q","documents":["d"],"top_n":-1}"#, "top_n must be"),
         (.completion, #"{"model":"a"}"#, "prompt is required"), (.embedding, #"{"model":"a"}"#, "input is required"),
         (.reranking, #"{"model":"a"}"#, "query is required"),
         (.reranking, #"{"model":"a","query":"q"}"#, "documents is required"),
@@ -208,5 +222,17 @@ import Testing
         ] {
             _ = refusal { try ScoreRequest(ByteBuffer(string: body)) }
         }
+    }
+
+    /// llama.cpp answers what it cannot read with the status of a fault of its own.
+    @Test(
+        arguments: [
+            ("Failed to parse tools: Missing tool type: 1; tools = [ 1 ]", 400),
+            ("Failed to parse messages: [json.exception.type_error.302] type must be string, but is number", 400),
+            ("Unknown reasoning format: zzz", 400), ("vector::_M_default_append", 500),
+        ])
+    func whatIsTheClientsFaultIsNoFaultOfTheServer(_ message: String, _ status: Int) {
+        let body: JSON = ["error": ["code": 500, "message": .string(message), "type": "server_error"]]
+        #expect(EngineRefusal(status: 500, body: body.bytes).status == status)
     }
 }

@@ -59,10 +59,26 @@ import Testing
         (#"{"name":"x","program":"p","readiness":"health"}"#, "readiness must be"),
         (#"{"name":"x","program":"p","modes":["dream"]}"#, "modes must be"),
         (#"{"name":"x","program":"p","environment":{"A":1}}"#, "environment must hold"),
+        (#"{"name":"x","program":"p","memory":{"factor":-1}}"#, "memory.factor must be"),
+        (#"{"name":"x","program":"p","memory":{"base":"much"}}"#, "memory.base must be"),
+        (#"{"name":"x","program":"p","memory":{"size":1}}"#, "memory must be"),
+        (#"{"name":"x","program":"p","memory":1}"#, "memory must be"),
     ])
     func whatIsWrongIsNamed(_ text: String, _ message: String) {
         let failure = #expect(throws: Failure.self) { try backend(text) }
         #expect(failure?.message.hasPrefix(message) == true, "\(failure as Any)")
+    }
+
+    @Test(
+        arguments: [
+            ("{}", 1200), (#"{"factor":2}"#, 2000), (#"{"factor":0,"base":"3KiB"}"#, 3072),
+            (#"{"base":"1kb"}"#, 2200),
+        ] as [(String, Int64)])
+    func whatItTakesIsEstimated(memory: String, bytes: Int64) throws {
+        let described = try backend(#"{"name":"x","program":"p","memory":\#(memory)}"#)
+        let estimate = try #require(described.memory(weights: 1000, placement: .host))
+        #expect(estimate.memory(context: 4096) == Memory(host: bytes))
+        #expect(estimate.corrected(by: .init(context: 0, bytes: 5000)).bytes(context: 1) == 5000)
     }
 
     @Test func aMissingProgramIsNamed() async throws {
@@ -78,13 +94,13 @@ import Testing
         #expect(try named.executable() == "/bin/sh")
     }
 
-    @Test func whatIsBuiltInIsWholeAndFilesReplaceIt() throws {
+    @Test func whatIsBuiltInIsWholeAndFilesReplaceIt() async throws {
         let folder = try Files.makeTemporaryDirectory(prefix: "backends-")
         defer { try? Files.remove(folder) }
         let paths = Paths(environment: ["HOME": folder.string])
         let builtIn = try DescribedBackend.all(paths)
         #expect(builtIn.map(\.name) == ["mlx", "sglang", "vllm"])
-        let vllm = try #require(builtIn.last)
+        let vllm = try #require(builtIn.last as? DescribedBackend)
         #expect(vllm.description.listening == .unixSocket && vllm.formats == ["safetensors"])
         try vllm.runtimeFlags.check(["--max-model-len", "100"])
         #expect(throws: Failure.self) { try vllm.runtimeFlags.check(["--trust-remote-code"]) }
@@ -97,10 +113,24 @@ import Testing
         try write("a.json", #"{"name":"vllm","program":"mine"}"#)
         try write("b.json", #"{"name":"zoo","program":"zoo"}"#)
         try write("notes.txt", "not looked at")
-        #expect(
-            try DescribedBackend.all(paths).map(\.description.program) == ["mlx_lm.server", "sglang", "mine", "zoo"])
+        func programs(_ backends: [any Backend]) -> [String] {
+            backends.compactMap { ($0 as? DescribedBackend)?.description.program }
+        }
+        let usable = ["mlx_lm.server", "sglang", "mine", "zoo"]
+        #expect(programs(try DescribedBackend.all(paths)) == usable)
+
+        // What is wrong is named, and keeps nobody else from being used.
         try write("c.json", #"{"name":"llama.cpp","program":"zoo"}"#)
-        let failure = #expect(throws: Failure.self) { try DescribedBackend.all(paths) }
-        #expect(failure?.message == "cannot use the backend in \(own)/c.json")
+        try write("d.json", "{")
+        try Files.makeDirectory(own.appending("e.json"))
+        let all = try DescribedBackend.all(paths)
+        #expect(programs(all) == usable)
+        let broken = all.compactMap { $0 as? BrokenBackend }
+        #expect(broken.map(\.name) == ["c.json", "d.json", "e.json"])
+        for backend in broken {
+            let status = await backend.status().description
+            #expect(status.hasPrefix("Error: cannot use the backend in \(own)/\(backend.name): "), "\(status)")
+            #expect(throws: Failure.self) { try backend.executable() }
+        }
     }
 }

@@ -14,7 +14,7 @@ import Testing
         var rank: Int?
     }
 
-    /// What llama-server has printed on such machines.
+    /// In the format in which llama-server lists devices. Only the first was printed by one; no GPU was there for the others.
     static let cases = [
         Case(testDescription: "CPU only", output: "Available devices:\n  (none)\n", devices: []),
         Case(

@@ -78,6 +78,15 @@ import Testing
         let corrected = estimate.corrected(by: .init(context: 4096, bytes: plain + 1000))
         #expect(corrected.bytes(context: 4096) == plain + 1000)
         #expect(corrected.bytes(context: 8192) == larger + 1000)
+        // A small model may fit into less than an engine was thought to take.
+        let small = MemoryEstimate([
+            ModelShape(
+                metadata: ["general.architecture": "llama"], weights: 1 << 20,
+                quantization: "")
+        ])
+        let measured = small.bytes(context: 0) / 2 + 1
+        #expect(
+            small.corrected(by: .init(context: 512, bytes: measured)).bytes(context: 512) < small.bytes(context: 512))
         // Weights that have not been touched yet are missing in a measurement.
         #expect(estimate.corrected(by: .init(context: 4096, bytes: 1)).bytes(context: 4096) == plain / 2)
     }

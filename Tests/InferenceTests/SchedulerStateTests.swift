@@ -331,6 +331,21 @@ extension SchedulerState.Action {
                 + "(kept), use a smaller model, or set WHARF_MEMORY_BUDGET if the machine has more.")
     }
 
+    @Test func whatIsMeasuredCounts() {
+        var state = SchedulerState(slots: 3, budget: Memory(host: 300 << 20))
+        func start(_ ticket: SchedulerState.Ticket, _ name: String) -> [String] {
+            state.handle(.requested(ticket, load(name, size: 100)), at: .zero).map(\.text)
+        }
+        #expect(start(1, "a") == ["start a#1"])
+        _ = state.handle(.started(1), at: .zero)
+        #expect(state.handle(.measured(1, 250 << 20), at: .zero).isEmpty)
+        #expect(state.slots.first?.occupant?.memory.host == 250 << 20)
+        #expect(start(2, "b").isEmpty)
+        // It takes less than it did: who waits is served.
+        #expect(state.handle(.measured(1, 50 << 20), at: .zero).map(\.text) == ["start b#2"])
+        #expect(state.handle(.measured(7, 1), at: .zero).isEmpty)
+    }
+
     @Test func whoWaitsSeesHowFarItIs() {
         var state = SchedulerState(slots: 1)
         for (ticket, name) in [(1, "a"), (2, "a"), (3, "b"), (4, "c")] as [(UInt64, String)] {

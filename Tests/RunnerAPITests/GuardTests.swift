@@ -49,8 +49,14 @@ import Testing
                 #expect(try await answer(host: host).status == 403, "\(host)")
             }
             let refused = try await answer(origin: "http://evil.example")
-            #expect(refused.status == 403 && refused.text == "Origin not allowed\n")
+            #expect(refused.status == 403 && refused.text.hasPrefix("Origin not allowed. Allow it with "))
             #expect(try await answer(.OPTIONS, origin: "http://evil.example").status == 403)
+            for (path, type) in [("/v1/models", "permission_error"), ("/anthropic/v1/models", "permission_error")] {
+                var request = bench.request(.GET, path, tcp: true)
+                request.headers.replaceOrAdd(name: "host", value: "evil.example")
+                let answer = try await bench.send(request)
+                #expect(try answer.status == 403 && answer.json["error"]?["type"]?.string == type, "\(answer.text)")
+            }
             let allowed = try await answer(origin: "http://localhost:3000")
             #expect(
                 allowed.status == 200 && allowed.headers["access-control-allow-origin"] == ["http://localhost:3000"])

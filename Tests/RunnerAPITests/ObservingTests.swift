@@ -34,6 +34,61 @@ import Testing
         }
     }
 
+    @Test func whatIsRefusedBeforeAModelIsAskedIsRecordedToo() async throws {
+        try await Bench.run { bench in
+            let body = #"{"model":"nix","messages":[{"role":"user","content":"x"}],"max_tokens":1}"#
+            for path in ["/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/api/chat"] {
+                _ = try await bench.post(path, body)
+            }
+            _ = try await bench.post("/v1/responses", #"{"model":"nix","input":"x"}"#)
+            _ = try await bench.post("/v1/chat/completions", "{")
+            _ = try await bench.post("/api/embed", #"{"model":"pebble","input":7}"#)
+            let all = try await bench.get("/engines/requests").json.array ?? []
+            #expect(all.map { $0["model"] == "" } == [true, false])
+            let records = all.first?["records"]?.array ?? []
+            #expect(records.map { $0["status_code"]?.int } == [404, 404, 404, 404, 404, 400])
+            #expect(records.first?["model"] == "nix" && records.first?["request"]?.string == body)
+            #expect(records.first?["error"]?.string?.hasPrefix("model not found: nix") == true)
+            #expect(records.last?["request"] == "{" && records.last?["model"] == "")
+            let known = all.last?["records"]?.array ?? []
+            #expect(known.map { $0["url"] } == ["/api/embed"] && known.first?["status_code"] == 400)
+            #expect(all.last?["config"] == [:])
+        }
+    }
+
+    @Test func recordsTellHowTheModelIsRunAndWhatTheClientSent() async throws {
+        try await Bench.run { bench in
+            _ = try await bench.post("/engines/_configure", #"{"model":"pebble","slots":2}"#)
+            let body =
+                #"{"model":"pebble","messages":[{"role":"user","content":"x"}],"keep_alive":"7m","stream":false}"#
+            _ = try await bench.post("/api/chat", body)
+            let model = try await bench.get("/engines/requests").json.array?.first
+            #expect(
+                model?["config"]
+                    == ["mode": "completion", "context-size": 2048, "keep_alive": "7m0s", "slots": 2], "\(model as Any)"
+            )
+            #expect(model?["records"]?.array?.first?["request"]?.string == body)
+        }
+    }
+
+    @Test func aBrokenBodyIsTheClientsFault() async throws {
+        try await Bench.run { bench in
+            let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(unixDomainSocketPath: bench.socket.string) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    }
+                }
+            try await channel.executeThenClose { inbound, outbound in
+                let head = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+                try await outbound.write(ByteBuffer(string: head))
+                var text = ""
+                for try await bytes in inbound { text += String(buffer: bytes) }
+                #expect(text.hasPrefix("HTTP/1.1 400 ") && text.contains("invalid_request_error"), "\(text)")
+            }
+        }
+    }
+
     @Test func tcpDoesNotShowThem() async throws {
         try await Bench.run { bench in
             let answer = try await bench.send(bench.request(.GET, "/engines/requests", tcp: true))

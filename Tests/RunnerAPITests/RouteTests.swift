@@ -82,6 +82,31 @@ import Testing
         }
     }
 
+    @Test func aWrongMethodIsNotAMissingRoute() async throws {
+        try await Bench.run { bench in
+            for (method, path, allowed) in [
+                (.GET, "/v1/chat/completions", "OPTIONS, POST"), (.PUT, "/api/chat", "OPTIONS, POST"),
+                (.DELETE, "/v1/messages", "OPTIONS, POST"), (.POST, "/v1/models/ai/x", "GET, HEAD, OPTIONS"),
+                (.GET, "/engines/llama.cpp/v1/completions", "OPTIONS, POST"),
+                (.POST, "/engines/ps", "GET, HEAD, OPTIONS"), (.POST, "/", "GET, HEAD, OPTIONS"),
+                (.PUT, "/v1/responses/resp_x", "DELETE, GET, HEAD, OPTIONS"),
+            ] as [(HTTPMethod, String, String)] {
+                let answer = try await bench.send(bench.request(method, path))
+                #expect(answer.status == 405 && answer.headers["allow"] == [allowed], "\(method) \(path)")
+                #expect(answer.text.contains("\(path) does not take \(method)"), "\(answer.text)")
+            }
+            for path in ["/v1", "/v1/chat/completions/x", "/api/nope", "/engines/a/b/c"] {
+                #expect(try await bench.send(bench.request(.PUT, path)).status == 404, "\(path)")
+            }
+            for path in ["/", "/api/tags", "/v1/models", "/api/version", "/models", "/metrics", "/engines/requests"] {
+                var request = bench.request(.HEAD, path)
+                request.headers.add(name: "accept", value: "text/event-stream")
+                let answer = try await bench.send(request)
+                #expect(answer.status == 200 && answer.body.readableBytes == 0, "\(path)")
+            }
+        }
+    }
+
     @Test func preloadShowAndUnload() async throws {
         try await Bench.run { bench in
             let loaded = try await bench.post(
@@ -106,7 +131,9 @@ import Testing
             #expect(try await bench.post("/engines/unload", #"{"models":["other"]}"#).json == ["unloaded_runners": 0])
             #expect(try await bench.post("/engines/unload", #"{"models":["pebble"]}"#).json == ["unloaded_runners": 2])
             #expect(try await bench.post("/engines/unload", #"{"all":true}"#).json == ["unloaded_runners": 0])
-            #expect(try await bench.post("/engines/unload", "nonsense").status == 400)
+            for body in ["nonsense", #"{"models":"pebble"}"#, #"{"all":"yes"}"#, #"{"models":[1]}"#] {
+                #expect(try await bench.post("/engines/unload", body).status == 400, "\(body)")
+            }
         }
     }
 

@@ -2,12 +2,12 @@ internal import Core
 internal import NIOCore
 
 /// A chat completion's answer as Anthropic's message, whole or as its stream of events.
-struct AnthropicAnswer: Translation {
+struct AnthropicAnswer: FaultKeeping {
     private let id: String
     private let model: String
     private let contract: AnswerContract?
     private var reader = ChatReader()
-    private var fault = Fault()
+    var fault = Fault()
     private var answer = ChatAnswer()
     private var hasStarted = false
     /// What the block being written holds.
@@ -85,14 +85,7 @@ struct AnthropicAnswer: Translation {
 
     // MARK: Stream
 
-    mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
-        try fault.rethrow()
-        var out = ByteBuffer()
-        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
-        return out
-    }
-
-    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+    mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
         for event in try reader.events(in: bytes) {
             guard let chunk = try reader.read(event) else { return }
             for (choice, event) in chunk.events where choice == 0 { try take(event, &out) }

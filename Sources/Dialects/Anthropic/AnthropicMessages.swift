@@ -55,6 +55,8 @@ enum AnthropicMessages {
         return results + [["role": "user", "content": joined(parts)]]
     }
 
+    private static let pictures = ["image/jpeg", "image/png", "image/gif", "image/webp"]
+
     private static func part(_ block: Fields, _ type: String) throws -> JSON {
         switch type {
         case "text": return ["type": "text", "text": .string(try block.required("text", block.text("text")))]
@@ -64,6 +66,9 @@ enum AnthropicMessages {
                 throw Fields.wrong(source.path("type"), "must be base64: nothing is fetched from elsewhere")
             }
             let kind = try source.required("media_type", source.text("media_type"))
+            guard pictures.contains(kind) else {
+                throw Fields.wrong(source.path("media_type"), "must be one of \(pictures.joined(separator: ", "))")
+            }
             let data = try source.required("data", source.text("data"))
             return ["type": "image_url", "image_url": ["url": .string("data:\(kind);base64,\(data)")]]
         default: throw unknown(block, type)

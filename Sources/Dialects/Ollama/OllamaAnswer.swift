@@ -2,13 +2,13 @@ internal import Core
 internal import NIOCore
 
 /// A completion's answer as Ollama's, whole or line by line.
-struct OllamaAnswer: Translation {
+struct OllamaAnswer: FaultKeeping {
     private let kind: OllamaRequest.Kind
     private let model: String
     private let contract: AnswerContract?
     private let clock: OllamaClock
     private var reader = ChatReader()
-    private var fault = Fault()
+    var fault = Fault()
     private var answer = ChatAnswer()
     private var loading = Duration.zero
 
@@ -32,14 +32,7 @@ struct OllamaAnswer: Translation {
         } catch { return WholeAnswer(error, .ollama) }
     }
 
-    mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
-        try fault.rethrow()
-        var out = ByteBuffer()
-        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
-        return out
-    }
-
-    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+    mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
         for event in try reader.events(in: bytes) {
             guard let chunk = try reader.read(event) else { return }
             for (choice, event) in chunk.events where choice == 0 {

@@ -4,10 +4,10 @@ internal import NIOCore
 /// Passes a chat completion on in its own words, and looks whether it is what was asked for.
 ///
 /// A stream goes through as it comes, but for the word that the answer is complete: that waits for the check.
-struct CheckedCompletion: Translation {
+struct CheckedCompletion: FaultKeeping {
     private let contract: AnswerContract
     private var reader = ChatReader()
-    private var fault = Fault()
+    var fault = Fault()
     private var answers: [Int: ChatAnswer] = [:]
 
     private static let maximumChoices = 128
@@ -26,14 +26,7 @@ struct CheckedCompletion: Translation {
         } catch { return WholeAnswer(error, .openAI) }
     }
 
-    mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
-        try fault.rethrow()
-        var out = ByteBuffer()
-        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
-        return out
-    }
-
-    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+    mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
         for event in try reader.events(in: bytes) {
             guard let chunk = try reader.read(event) else { return }
             for (choice, event) in chunk.events {

@@ -32,7 +32,7 @@ package struct OpenAIRequest: Sendable {
         case .chat:
             try requireMessages()
             // Most requests ask for no form: then nothing more is read.
-            let mayBeStrict = members["tools"]?.mentions("strict") ?? false
+            let mayBeStrict = members["tools"].map { $0.mentions("strict") || $0.mentions("\\u") } ?? false
             if members["response_format"] != nil || members["json_schema"] != nil || mayBeStrict {
                 let contract = try AnswerContract(
                     format: member("response_format"), schema: member("json_schema"),
@@ -44,7 +44,12 @@ package struct OpenAIRequest: Sendable {
         case .reranking:
             try require("query")
             try require("documents", or: "texts")
+            // llama.cpp would take a negative one for a very large one.
+            if let most = try member("top_n"), (most.int ?? -1) < 0 {
+                throw Fields.wrong("top_n", "must be a whole number from 0")
+            }
         }
+        try refuseAddresses()
         return Exchange(
             model: model, operation: operation, body: body.buffer, translation: translation,
             wishes: try wishes)
@@ -60,20 +65,30 @@ package struct OpenAIRequest: Sendable {
         guard !messages.isEmptyArray else {
             throw Failure(.invalidArgument, "messages is empty: there must be at least one message")
         }
-        if messages.mentions("image_url") { try Self.refuseAddresses(in: try messages.parsed()) }
     }
 
-    /// llama.cpp fetches pictures from wherever a request says, this machine's own network included.
-    private static func refuseAddresses(in messages: JSON) throws {
-        for (index, message) in (messages.array ?? []).enumerated() {
-            for (place, part) in (message["content"]?.array ?? []).enumerated() {
-                guard let image = part["image_url"], let url = (image["url"] ?? image).string else { continue }
-                guard url.hasPrefix("data:") else {
-                    throw Fields.wrong(
-                        "messages[\(index)].content[\(place)].image_url",
-                        "must be a data: URL, nothing is fetched from elsewhere")
-                }
+    /// Where engines look for pictures, sound and films.
+    private static let mediaPlaces = ["messages", "prompt", "input", "content", "query", "documents", "texts"]
+
+    /// Engines fetch pictures from wherever a request says, this machine's own network included.
+    private func refuseAddresses() throws {
+        for name in Self.mediaPlaces {
+            // Any letter of a name can be written as its number.
+            guard let value = members[name], value.mentions("_url") || value.mentions("\\u") else { continue }
+            try Self.refuseAddresses(in: try value.parsed(), at: name)
+        }
+    }
+
+    private static func refuseAddresses(in json: JSON, at path: String) throws {
+        for (index, element) in (json.array ?? []).enumerated() {
+            try refuseAddresses(in: element, at: "\(path)[\(index)]")
+        }
+        for (name, value) in json.object?.members ?? [] {
+            let place = "\(path).\(name.prefix(40))"
+            if name.hasSuffix("_url"), let url = (value["url"] ?? value).string, !url.hasPrefix("data:") {
+                throw Fields.wrong(place, "must be a data: URL, nothing is fetched from elsewhere")
             }
+            try refuseAddresses(in: value, at: place)
         }
     }
 

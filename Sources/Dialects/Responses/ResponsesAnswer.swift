@@ -2,12 +2,12 @@ internal import Core
 internal import NIOCore
 
 /// A chat completion's answer as a response, whole or as its stream of events.
-struct ResponsesAnswer: Translation {
+struct ResponsesAnswer: FaultKeeping {
     private let head: JSON.Object
     private let contract: AnswerContract?
     private let keep: @Sendable (JSON, [JSON]) -> Void
     private var reader = ChatReader()
-    private var fault = Fault()
+    var fault = Fault()
     private var answer = ChatAnswer()
     private var events: ResponsesEvents
 
@@ -35,14 +35,7 @@ struct ResponsesAnswer: Translation {
         } catch { return WholeAnswer(error, .openAI) }
     }
 
-    mutating func part(_ bytes: ByteBuffer) throws -> ByteBuffer {
-        try fault.rethrow()
-        var out = ByteBuffer()
-        do { try take(bytes, &out) } catch { try fault.keep(error, after: out) }
-        return out
-    }
-
-    private mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
+    mutating func take(_ bytes: ByteBuffer, _ out: inout ByteBuffer) throws {
         for event in try reader.events(in: bytes) {
             guard let chunk = try reader.read(event) else { return }
             start(&out)

@@ -37,6 +37,11 @@ package protocol Backend: Sendable {
     /// Whether a model runs on them when it is configured like this.
     func usesDevices(_ configuration: EngineConfiguration) -> Bool
 
+    /// What loading weights of so many bytes takes, where the model's shape does not tell.
+    ///
+    /// - Returns: nil where it does.
+    func memory(weights: Int64, placement: MemoryEstimate.Placement) -> MemoryEstimate?
+
     /// What would be run to serve this load at this address.
     ///
     /// - Parameter context: tokens, where the runner has chosen them; nil leaves it to the engine.
@@ -48,6 +53,7 @@ package protocol Backend: Sendable {
 
 extension Backend {
     package func servedName(_ load: Load) -> String? { nil }
+    package func memory(weights: Int64, placement: MemoryEstimate.Placement) -> MemoryEstimate? { nil }
     package func prepare() async {}
     package var mustPrepare: Bool { false }
     package var devices: BackendDevices { .none }

@@ -71,6 +71,9 @@ package struct BackendDescription: Sendable, Hashable {
     package var flags = ""
     /// The name that requests have to use; nil where any will do.
     package var servedName: Template?
+    /// What it takes for each byte of weights, before that has been measured, and what whatever the model.
+    package var memoryFactor = 1.2
+    package var memoryBase: Int64 = 0
 
     static let maximumArguments = 128
 
@@ -86,8 +89,7 @@ package struct BackendDescription: Sendable, Hashable {
         guard json.object != nil else { throw Failure(.invalidArgument, "it is no object") }
         let known: Set<String> = [
             "name", "program", "program-variable", "arguments", "environment", "listens", "readiness", "formats",
-            "modes",
-            "runtime-flags", "served-name",
+            "modes", "runtime-flags", "served-name", "memory",
         ]
         if let unknown = json.object?.members.first(where: { !known.contains($0.name) }) {
             throw Failure(.invalidArgument, "\(JSON.quoted(String(unknown.name.prefix(60)))) is no member of it")
@@ -130,6 +132,25 @@ package struct BackendDescription: Sendable, Hashable {
         }
         flags = (json["runtime-flags"]?.array ?? []).compactMap(\.string).joined(separator: " ")
         servedName = try text("served-name").map { try Template($0) }
+        if let memory = json["memory"] { try take(memory: memory) }
+    }
+
+    private mutating func take(memory: JSON) throws {
+        if let factor = memory["factor"] {
+            guard let value = factor.double, (0...100).contains(value) else {
+                throw Failure(.invalidArgument, "memory.factor must be a number from 0 to 100")
+            }
+            memoryFactor = value
+        }
+        if let base = memory["base"] {
+            guard let bytes = base.string.flatMap(MemoryBudget.bytes) else {
+                throw Failure(.invalidArgument, "memory.base must be a size such as \"2GiB\"")
+            }
+            memoryBase = bytes
+        }
+        guard memory.object?.members.allSatisfy({ ["factor", "base"].contains($0.name) }) == true else {
+            throw Failure(.invalidArgument, "memory must be an object of factor and base")
+        }
     }
 
     private static func argument(_ json: JSON) throws -> Argument {

@@ -22,6 +22,11 @@ package struct DescribedBackend: Backend {
         description.servedName?.fill { Values(load, address: nil)[$0] }
     }
 
+    package func memory(weights: Int64, placement: MemoryEstimate.Placement) -> MemoryEstimate? {
+        let bytes = Double(max(0, weights)) * description.memoryFactor + Double(description.memoryBase)
+        return MemoryEstimate(fixed: Int64(min(bytes, 1e17)), placement: placement)
+    }
+
     package func executable() throws -> FilePath {
         if let program = locate() { return program }
         let variable = description.variable.map { ", or name it with \($0)" } ?? ""
@@ -122,10 +127,10 @@ extension DescribedBackend {
     package static func folder(_ paths: Paths) -> FilePath { paths.modelRunner.appending("backends") }
 
     /// The servers that are known without being described, and those in the folder; the latter replace the former.
-    ///
-    /// - Throws: `.invalidArgument`, naming the file that is wrong.
-    package static func all(_ paths: Paths) throws -> [DescribedBackend] {
+    /// A file that cannot be used stands among them as what is wrong with it, and keeps no other from being used.
+    package static func all(_ paths: Paths) throws -> [any Backend] {
         var found: [String: BackendDescription] = [:]
+        var broken: [BrokenBackend] = []
         for json in try JSON(parsing: ByteBuffer(bytes: PackageResources.backends_json)).array ?? [] {
             let description = try BackendDescription(json)
             found[description.name] = description
@@ -138,10 +143,11 @@ extension DescribedBackend {
                     throw Failure(.invalidArgument, "\(LlamaServer.backendName) is not described by a file")
                 }
                 found[description.name] = description
-            } catch let failure as Failure {
-                throw Failure(.invalidArgument, "cannot use the backend in \(path)", cause: failure)
+            } catch {
+                let failure = Failure(.failedPrecondition, "cannot use the backend in \(path)", cause: error)
+                broken.append(BrokenBackend(name: name, failure: failure))
             }
         }
-        return found.values.sorted { $0.name < $1.name }.map { DescribedBackend($0, paths: paths) }
+        return found.values.sorted { $0.name < $1.name }.map { DescribedBackend($0, paths: paths) } + broken
     }
 }

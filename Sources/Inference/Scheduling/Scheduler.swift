@@ -177,7 +177,7 @@ package final class Scheduler: Sendable {
     private func needsMemory(_ event: SchedulerState.Event) -> Bool {
         switch event {
         case .requested(_, let load): shared.withLock { !$0.state.isReady(load.key) }
-        case .ended, .released, .cancelled: shared.withLock { !$0.state.queue.isEmpty }
+        case .ended, .released, .cancelled, .measured: shared.withLock { !$0.state.queue.isEmpty }
         case .started, .tick, .unload, .shutdown: false
         }
     }
@@ -236,11 +236,12 @@ package final class Scheduler: Sendable {
                         logger.info(
                             "\(backend.name) is ready", metadata: ["milliseconds": "\(elapsed.wholeMilliseconds)"])
                         self.apply(.started(id))
+                        self.measure(process.current, start.occupant, isReady: true)
                     }
                 }
                 group.addTask {
                     try? await start.stop.value
-                    self.measure(process.current, start.occupant)
+                    self.measure(process.current, start.occupant, isReady: false)
                     return nil
                 }
                 let first = try await group.next() ?? nil
@@ -275,12 +276,19 @@ package final class Scheduler: Sendable {
         return address
     }
 
-    /// Takes note of the memory an engine has needed, just before it ends.
-    private func measure(_ process: Result<Int32, any Error>?, _ occupant: SchedulerState.Occupant) {
-        guard case .success(let process) = process, occupant.load.memory?.placement == .host,
-            let bytes = SystemMemory.peak(of: process)
-        else { return }
-        measurements.note(bytes, of: occupant.load, context: occupant.context)
+    /// Takes note of the memory an engine has needed: when it is ready, for it may be killed, and just before it ends.
+    private func measure(_ process: Result<Int32, any Error>?, _ occupant: SchedulerState.Occupant, isReady: Bool) {
+        guard case .success(let process) = process, let estimate = occupant.load.memory else { return }
+        guard occupant.load.key.backend != LlamaServer.backendName else {
+            guard estimate.placement == .host, let bytes = SystemMemory.peak(of: process) else { return }
+            // It has kept no prompts yet.
+            let later = isReady ? estimate.promptCache(context: occupant.context) : 0
+            return measurements.note(bytes + later, of: occupant.load, context: occupant.context)
+        }
+        guard let bytes = SystemMemory.taken(bySessionOf: process) else { return }
+        // Nothing but this tells what servers take that are only described.
+        apply(.measured(occupant.id, bytes))
+        if estimate.placement == .host { measurements.note(bytes, of: occupant.load, context: occupant.context) }
     }
 
     private func watchDeadlines() async {

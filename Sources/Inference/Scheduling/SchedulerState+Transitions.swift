@@ -101,6 +101,23 @@ extension SchedulerState {
         return expire(index) + dispatch(at: now) + nextDeadline(at: now)
     }
 
+    mutating func measured(_ id: Runner.ID, _ bytes: Int64, at now: Moment) -> [Action] {
+        guard let index = index(of: id) else { return [] }
+        switch slots[index] {
+        case .free: return []
+        case .starting(var occupant, let waiters):
+            occupant.memory.host = bytes
+            slots[index] = .starting(occupant, waiters: waiters)
+        case .ready(var occupant, let leases, let lastUsed):
+            occupant.memory.host = bytes
+            slots[index] = .ready(occupant, leases: leases, lastUsed: lastUsed)
+        case .stopping(var occupant):
+            occupant.memory.host = bytes
+            slots[index] = .stopping(occupant)
+        }
+        return dispatch(at: now)
+    }
+
     /// Ends a runner that is not to stay for a moment after its last use.
     private mutating func expire(_ index: Int) -> [Action] {
         guard case .ready(let occupant, leases: 0, _) = slots[index], occupant.keepAlive == .after(.zero),

@@ -17,13 +17,17 @@ package struct SchedulerState: Sendable {
         package let load: Load
         /// Tokens it was started with; nil where the engine chose.
         package let context: Int?
-        package let memory: Memory
+        /// Estimated; once it runs, measured where only that tells.
+        package internal(set) var memory: Memory
         /// Whether it was started a second time, after the first had run out of memory.
         let isRetry: Bool
         package var keepAlive: KeepAlive
 
         /// Whether it stays until somebody unloads it.
         package var isPinned: Bool { keepAlive == .forever }
+
+        /// What it takes in one number: memory that a GPU shares with the machine counts once.
+        package var bytes: Int64 { load.memory?.placement == .unified ? memory.host : memory.host + memory.device }
     }
 
     package enum Slot: Sendable, Hashable {
@@ -65,6 +69,8 @@ package struct SchedulerState: Sendable {
         /// The process is gone, for whatever reason; `.resourceExhausted` when it ran out of memory.
         case ended(Runner.ID, Failure?)
         case released(Runner.ID)
+        /// What its processes take of the machine's memory.
+        case measured(Runner.ID, Int64)
         /// The moment asked for by `.schedule` has come.
         case tick
         case unload(Unload)
@@ -131,6 +137,7 @@ package struct SchedulerState: Sendable {
         case .started(let id): return started(id, at: now)
         case .ended(let id, let failure): return ended(id, failure, at: now)
         case .released(let id): return released(id, at: now)
+        case .measured(let id, let bytes): return measured(id, bytes, at: now)
         case .tick: return tick(at: now)
         case .unload(let unload):
             return stopAll { slot in

@@ -14,16 +14,19 @@ struct BenchModel: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What is asked.", valueName: "text"))
     var prompt =
         "Write about one hundred words on what whales eat, how they breathe, and how far they travel in a year."
-    @Option(help: ArgumentHelp("Seconds for each number of clients.", valueName: "seconds")) var duration = 30
+    @Option(help: ArgumentHelp("How long for each number of clients.", valueName: "duration"))
+    var duration = Seconds(30)
     @Option(help: ArgumentHelp("Numbers of clients at once.", valueName: "list")) var concurrency = "1,2,4,8"
-    @Option(help: ArgumentHelp("Seconds that one answer may take.", valueName: "seconds")) var timeout = 300
+    @Option(help: ArgumentHelp("How long one answer may take.", valueName: "duration")) var timeout = Seconds(300)
     @Flag(help: "Print JSON.") var json = false
     @Argument(help: "The model.") var model: String
 
     private static let maximumClients = 256
 
     func validate() throws {
-        guard duration > 0, timeout > 0 else { throw ValidationError("--duration and --timeout must be above 0") }
+        guard duration.count > 0, timeout.count > 0 else {
+            throw ValidationError("--duration and --timeout must be above 0")
+        }
         _ = try levels
     }
 
@@ -46,7 +49,7 @@ struct BenchModel: AsyncParsableCommand {
             _ = try await BenchAnswer.ask(client, body)
             var rows: [BenchRow] = []
             for clients in levels {
-                if !json { context.console.err.print("\(clients) at once, \(duration) s…") }
+                if !json { context.console.err.print("\(clients) at once, \(duration.count) s…") }
                 rows.append(try await measure(client, clients))
             }
             context.console.out.print(json ? report(rows).text(indent: 2) : BenchRow.table(rows))
@@ -63,8 +66,8 @@ struct BenchModel: AsyncParsableCommand {
 
     private func measure(_ client: RunnerClient, _ clients: Int) async throws -> BenchRow {
         let (start, body) = (ContinuousClock.now, body)
-        let end = start + .seconds(duration)
-        let (seconds, limit) = (Duration.seconds(timeout), timeout)
+        let end = start + .seconds(duration.count)
+        let (seconds, limit) = (Duration.seconds(timeout.count), timeout.count)
         var answers: [BenchAnswer] = []
         try await withThrowingTaskGroup(of: [BenchAnswer].self) { group in
             for _ in 0..<clients {

@@ -1,3 +1,5 @@
+internal import ArgumentParser
+
 /// Lengths of time as Go programs write and show them.
 enum GoDuration {
     /// Whole seconds of `1h2m3.5s`; nil for what is none; -1 for `-1`.
@@ -33,4 +35,20 @@ enum GoDuration {
         default: "\(seconds / 86400) days"
         }
     }
+}
+
+/// Whole seconds on a command line: `90`, `30s`, `5m`.
+struct Seconds: ExpressibleByArgument {
+    let count: Int64
+
+    init(_ count: Int64) { self.count = count }
+
+    init?(argument: String) {
+        guard let count = Int64(argument) ?? GoDuration.seconds(argument), (0...1_000_000_000).contains(count) else {
+            return nil
+        }
+        self.count = count
+    }
+
+    var defaultValueDescription: String { "\(count)s" }
 }

@@ -29,6 +29,9 @@ struct KeysAdd: AsyncParsableCommand {
         guard !name.isEmpty, name.utf8.count <= APIKey.maximumName else {
             throw ValidationError("the name must have 1 to \(APIKey.maximumName) bytes")
         }
+        guard name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
+            throw ValidationError("the name must have no control characters")
+        }
     }
 
     func run() async throws {
@@ -50,16 +53,31 @@ struct KeysAdd: AsyncParsableCommand {
 
 struct KeysList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ls", abstract: "List the API keys", usage: "docker model keys ls", aliases: ["list"])
+        commandName: "ls", abstract: "List the API keys", usage: "docker model keys ls [--json]", aliases: ["list"])
+
+    @Flag(help: "Print JSON, without the keys themselves.") var json = false
 
     func run() async throws {
         let context = CommandContext.current
+        if json { return context.console.out.print(try Self.report(context.paths).text(indent: 4)) }
         var table = Table(["NAME", "MODELS", "REQUESTS"])
         for key in try AccessOptions.keys(context.paths).keys() {
             let models = key.models.map { $0.map { ModelReference.display($0) }.joined(separator: ", ") }
             table.append([key.name, models ?? "all", key.requestsPerMinute.map { "\($0) a minute" } ?? "any number"])
         }
         context.console.out.print(table.text)
+    }
+}
+
+extension KeysList {
+    private static func report(_ paths: Paths) throws -> JSON {
+        .array(
+            try AccessOptions.keys(paths).keys().map { key in
+                var object = JSON.Object([("name", .string(key.name))])
+                if let models = key.models { object["models"] = .array(models.map { .string($0) }) }
+                if let rate = key.requestsPerMinute { object["requests_per_minute"] = .int(rate) }
+                return .object(object)
+            })
     }
 }
 

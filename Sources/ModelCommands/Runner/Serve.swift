@@ -83,6 +83,7 @@ package struct Serve: AsyncParsableCommand, HandlesSignals {
         let models = modelsPath.map { FilePath($0) } ?? context.paths.models
         let (configured, log) = (configuration, logger)
         let backends: [any Backend] = [LlamaServer(paths: context.paths)] + (try DescribedBackend.all(context.paths))
+        for case let broken as BrokenBackend in backends { logger.error("\(broken.failure)") }
         let userAgent = "docker-model-runner/\(WharfVersion.current)"
         try await Registry.with(environment: context.paths, userAgent: userAgent) { registry in
             try await RunnerServer(

@@ -29,13 +29,19 @@ struct AnthropicRoutes: Sendable {
     }
 
     private func messages(_ request: Request, _ context: Context) async throws -> Response {
-        let given = try AnthropicRequest(try await calls.body(of: request))
-        return try await calls.send(given.exchange(id: Identifier.make("msg_")), of: request, context)
+        try await calls.answering(request, context) { body, context in
+            let given = try AnthropicRequest(body)
+            return try await calls.send(given.exchange(id: Identifier.make("msg_")), of: request, context)
+        }
     }
 
     /// Asks the engine how it would lay the prompt out, and what that is in tokens.
     private func count(_ request: Request, _ context: Context) async throws -> Response {
-        let given = try AnthropicRequest(try await calls.body(of: request), counting: true)
+        try await calls.answering(request, context) { try await count($0, $1) }
+    }
+
+    private func count(_ body: ByteBuffer, _ context: Context) async throws -> Response {
+        let given = try AnthropicRequest(body, counting: true)
         let model = try calls.store.model(named: given.model)
         let load = try calls.load(model, .completion, .init(), backend: calls.backend(context))
         let chat = Exchange.Operation.chat.rawValue

@@ -45,21 +45,25 @@ struct OpenAIRoutes: Sendable {
     private func infer(_ operation: Exchange.Operation, _ request: Request, _ context: Context) async throws -> Response
     {
         _ = try calls.backend(context)
-        let given = try OpenAIRequest(try await calls.body(of: request))
-        if EngineCalls.isPreload(request) {
-            try await calls.preload(given.model, operation, try given.wishes, context)
-            return Response(status: .ok)
+        return try await calls.answering(request, context) { body, context in
+            let given = try OpenAIRequest(body)
+            if EngineCalls.isPreload(request) {
+                try await calls.preload(given.model, operation, try given.wishes, context)
+                return Response(status: .ok)
+            }
+            // What is missing altogether is more worth saying than what is wrong with the rest.
+            let model = try calls.store.model(named: given.model)
+            let query = request.uri.query.map { "?" + $0 } ?? ""
+            return try await calls.send(try given.exchange(operation), to: model, of: request, query: query, context)
         }
-        // What is missing altogether is more worth saying than what is wrong with the rest.
-        let model = try calls.store.model(named: given.model)
-        let query = request.uri.query.map { "?" + $0 } ?? ""
-        return try await calls.send(try given.exchange(operation), to: model, of: request, query: query, context)
     }
 
     private func score(_ request: Request, _ context: Context) async throws -> Response {
-        let given = try ScoreRequest(try await calls.body(of: request))
-        let exchange = given.exchange(id: Identifier.make("score-"), created: Timestamp.now.seconds)
-        return try await calls.send(exchange, of: request, context)
+        try await calls.answering(request, context) { body, context in
+            let given = try ScoreRequest(body)
+            let exchange = given.exchange(id: Identifier.make("score-"), created: Timestamp.now.seconds)
+            return try await calls.send(exchange, of: request, context)
+        }
     }
 
     static func entry(_ model: Model) -> JSON {

@@ -49,13 +49,15 @@ struct ResponsesRoutes: Sendable {
     private static func id(_ context: Context) throws -> String { try context.parameters.require("id") }
 
     private func create(_ request: Request, _ context: Context) async throws -> Response {
-        let given = try ResponsesRequest(try await calls.body(of: request))
-        let before = try given.previous.map { try shelf.get($0).conversation } ?? []
-        let isStored = given.isStored
-        let exchange = try given.exchange(
-            id: Identifier.make("resp_"), created: Timestamp.now.seconds, before: before
-        ) { [shelf] in if isStored { shelf.put($0) } }
-        return try await calls.send(exchange, of: request, context)
+        try await calls.answering(request, context) { body, context in
+            let given = try ResponsesRequest(body)
+            let before = try given.previous.map { try shelf.get($0).conversation } ?? []
+            let isStored = given.isStored
+            let exchange = try given.exchange(
+                id: Identifier.make("resp_"), created: Timestamp.now.seconds, before: before
+            ) { [shelf] in if isStored { shelf.put($0) } }
+            return try await calls.send(exchange, of: request, context)
+        }
     }
 
     /// The request's items, the newest first unless asked otherwise.

@@ -20,10 +20,13 @@ struct OriginGuard: RouterMiddleware {
         if context.isUnixSocket { return try await next(request, context) }
         // Whoever holds a key may come by any name: a page does not hold it.
         guard isAllowed(host: request.head.authority) || context.audience(bridges) == .keyHolders else {
-            return .text("Host not allowed\n", status: .forbidden)
+            return Self.refusal(
+                request, "Host not allowed", "Come by localhost, or by another address with an API key.")
         }
         let origin = request.headers[.origin]
-        if let origin, !isAllowed(origin: origin) { return .text("Origin not allowed\n", status: .forbidden) }
+        if let origin, !isAllowed(origin: origin) {
+            return Self.refusal(request, "Origin not allowed", "Allow it with wharf serve --origin, or DMR_ORIGINS.")
+        }
         var response: Response
         if request.method == .options {
             response = Response(status: .noContent)
@@ -38,6 +41,10 @@ struct OriginGuard: RouterMiddleware {
             response.headers[.vary] = "Origin"
         }
         return response
+    }
+
+    private static func refusal(_ request: Request, _ message: String, _ advice: String) -> Response {
+        ErrorBody.response(Failure(.forbidden, message, advice: advice), ErrorBody.api(of: request))
     }
 
     func isAllowed(host authority: String?) -> Bool {

@@ -114,14 +114,14 @@ final class Observation: Sendable {
                 url: request.uri.description, request: MediaTruncation.apply(to: body),
                 timestamp: Timestamp.now.seconds, userAgent: request.headers[.userAgent],
                 origin: request.headers[.origin], status: done.status, response: done.response,
-                isResponseCut: done.isCut, error: done.error))
+                isResponseCut: done.isCut, error: done.error, load: load))
     }
 
     deinit { finish() }
 
     private static let count = Atomic<UInt64>(0)
 
-    private static func nextID() -> String {
+    static func nextID() -> String {
         "req-\(Timestamp.now.seconds)-\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
     }
 

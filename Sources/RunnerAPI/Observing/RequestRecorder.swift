@@ -1,12 +1,13 @@
 internal import Core
 internal import HTTPTypes
+internal import Inference
 internal import NIOCore
 internal import Synchronization
 
 /// One request to a model and what came of it, as it is shown to whoever asks.
 struct RequestRecord: Sendable {
     let id: String
-    /// The model's id.
+    /// The model's id; empty where there is no such model.
     let modelID: String
     /// As it was asked for.
     let model: String
@@ -21,6 +22,8 @@ struct RequestRecord: Sendable {
     var response: ByteBuffer
     var isResponseCut = false
     var error: String?
+    /// What answered it; nil where it was refused before that was known.
+    var load: Load?
 
     var json: JSON {
         var object = JSON.Object([

@@ -1,6 +1,7 @@
 internal import Core
 internal import HTTPTypes
 internal import Hummingbird
+internal import Inference
 internal import ModelStore
 internal import NIOCore
 internal import OCI
@@ -23,13 +24,14 @@ struct RequestRoutes: Sendable {
                     advice: "Start the model runner with --show-requests to have them on TCP too.")
             }
             let model = try modelID(request)
-            if request.headers[.accept]?.contains("text/event-stream") == true {
+            if request.method != .head, request.headers[.accept]?.contains("text/event-stream") == true {
                 return try await follow(
                     model, includeExisting: LogRoutes.boolean("include_existing", in: request), context)
             }
             let models: [JSON] = recorder.records(ofModel: model).map { id, records in
                 [
-                    "count": .int(records.count), "model": .string(id), "config": .object(.init()),
+                    "count": .int(records.count), "model": .string(id),
+                    "config": records.last { $0.load != nil }?.load?.json ?? .object(.init()),
                     "records": .array(records.map(\.json)),
                 ]
             }

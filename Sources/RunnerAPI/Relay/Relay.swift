@@ -41,7 +41,8 @@ struct Relay: Sendable {
         to request: Request, body: ByteBuffer, path: String, load: Load, context: Context,
         translation: (any Translation)? = nil
     ) async throws -> Response {
-        let observation = Observation(metrics, recorder, request, body: body, load: load, use: activity.begin())
+        let observation = Observation(
+            metrics, recorder, request, body: context.body ?? body, load: load, use: activity.begin())
         let question = Question(headers: request.headers, body: body, path: path, load: load)
         do {
             try checkKey(load, context)
@@ -64,7 +65,7 @@ struct Relay: Sendable {
             return try await answer(to: question, by: lease, translation, observation, context)
         } catch {
             if let failure = error as? Failure { observation.failed(failure) }
-            throw error
+            throw Observed(error: error)
         }
     }
 

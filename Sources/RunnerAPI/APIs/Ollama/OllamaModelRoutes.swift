@@ -88,13 +88,19 @@ struct OllamaModelRoutes: Sendable {
     private func running() -> [JSON] {
         scheduler.running().map { runner in
             let model = try? store.model(named: runner.modelID)
-            let size = JSON.int(model?.size ?? 0)
-            return [
-                "name": .string(Self.name(runner.modelName)), "model": .string(Self.name(runner.modelName)),
-                "size": size, "digest": .string(String(runner.modelID.drop { $0 != ":" }.dropFirst())),
-                "details": model.map(Self.details) ?? [:], "expires_at": .string(Self.expiry(runner)),
-                "size_vram": size,
-            ]
+            let name = Self.name(runner.modelName)
+            var shown = JSON.Object([
+                ("name", .string(name)), ("model", .string(name)),
+                // What it takes of memory; where nobody knows, its files are the least.
+                ("size", .int(max(runner.bytes, model?.size ?? 0))),
+                ("digest", .string(String(runner.modelID.drop { $0 != ":" }.dropFirst()))),
+                ("details", model.map(Self.details) ?? [:]), ("expires_at", .string(Self.expiry(runner))),
+                ("size_vram", .int(runner.memory.device)),
+            ])
+            if let context = runner.contextSize ?? model?.config.contextLength {
+                shown["context_length"] = .int(context)
+            }
+            return .object(shown)
         }
     }
 

@@ -35,8 +35,17 @@ struct OllamaRoutes: Sendable {
 
     private func complete(_ kind: OllamaRequest.Kind, _ request: Request, _ context: Context) async throws -> Response {
         let clock = Self.clock()
-        let given = try OllamaRequest(kind, try await calls.body(of: request))
-        guard given.isEmpty else { return try await calls.send(given.exchange(clock: clock), of: request, context) }
+        return try await calls.answering(request, context) { body, context in
+            let given = try OllamaRequest(kind, body)
+            guard given.isEmpty else {
+                return try await calls.send(given.exchange(clock: clock), of: request, context)
+            }
+            return try await load(given, clock, context)
+        }
+    }
+
+    /// A request that says nothing wants its model loaded, or unloaded.
+    private func load(_ given: OllamaRequest, _ clock: OllamaClock, _ context: Context) async throws -> Response {
         let unloads = given.wishes.keepAlive.flatMap { KeepAlive($0) } == .after(.zero)
         if unloads {
             let model = try calls.store.model(named: given.model)
@@ -48,11 +57,13 @@ struct OllamaRoutes: Sendable {
     }
 
     private func embed(_ request: Request, _ context: Context, old: Bool) async throws -> Response {
-        let given = try OllamaEmbedding(try await calls.body(of: request), old: old)
-        guard given.isEmpty else {
-            return try await calls.send(given.exchange(clock: Self.clock()), of: request, context)
+        try await calls.answering(request, context) { body, context in
+            let given = try OllamaEmbedding(body, old: old)
+            guard given.isEmpty else {
+                return try await calls.send(given.exchange(clock: Self.clock()), of: request, context)
+            }
+            try await calls.preload(given.model, .embedding, given.wishes, context)
+            return Response(given.emptyAnswer())
         }
-        try await calls.preload(given.model, .embedding, given.wishes, context)
-        return Response(given.emptyAnswer())
     }
 }

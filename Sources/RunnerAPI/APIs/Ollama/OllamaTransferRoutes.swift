@@ -32,7 +32,13 @@ struct OllamaTransferRoutes: Sendable {
             let digest = try Self.digest(context)
             let size = request.headers[.contentLength].flatMap { Int64($0) }
             let body = request.body
-            try await context.whileConnected { try await store.store(body, as: digest, size: size) }
+            try await context.whileConnected {
+                do { try await store.store(body, as: digest, size: size) } catch let failure as Failure
+                    where failure.code == .corrupted
+                {
+                    throw Failure(.invalidArgument, failure.message)
+                }
+            }
             return Response(status: .created)
         }
     }
