@@ -7,7 +7,7 @@ usage: access_client.py WHARF PEBBLE.gguf
 
 import fcntl, json, os, signal, socket, ssl, struct, subprocess, sys, time
 
-import anthropic, httpx, ollama, openai
+import anthropic, httpx, httpx2, ollama, openai
 
 ADDRESS, PORT, TLS_PORT = "198.51.100.7", 22434, 22444
 wharf, pebble = sys.argv[1:]
@@ -44,17 +44,18 @@ def ask(api, name):
     if isinstance(api, openai.OpenAI):
         return api.chat.completions.create(model=name, messages=messages, temperature=0).choices[0].message.content
     if isinstance(api, anthropic.Anthropic):
-        return api.messages.create(model=name, messages=messages, temperature=0, max_tokens=50).content[0].text
+        extra = {"temperature": 0}
+        return api.messages.create(model=name, messages=messages, max_tokens=50, extra_body=extra).content[0].text
     return api.chat(model=name, messages=messages, options={"temperature": 0}).message.content
 
 
 def clients(key, base, verify):
-    def http():
-        return httpx.Client(verify=verify)
+    def http(library):
+        return library.Client(verify=verify)
 
     return {
-        "openai": openai.OpenAI(api_key=key, base_url=f"{base}/v1", max_retries=0, http_client=http()),
-        "anthropic": anthropic.Anthropic(api_key=key, base_url=base, max_retries=0, http_client=http()),
+        "openai": openai.OpenAI(api_key=key, base_url=f"{base}/v1", max_retries=0, http_client=http(httpx)),
+        "anthropic": anthropic.Anthropic(api_key=key, base_url=base, max_retries=0, http_client=http(httpx2)),
         "ollama": ollama.Client(host=base, verify=verify, headers={"Authorization": f"Bearer {key}"}),
     }
 
@@ -72,7 +73,8 @@ try:
         said.append(line)
     model("package", "--gguf", pebble, "pebble")
     model("package", "--gguf", pebble, "--context-size", "512", "other")
-    limited, any_model = model("keys", "add", "--model", "pebble", "--rate", "8", "limited"), model("keys", "add", "any")
+    limited = model("keys", "add", "--model", "pebble", "--rate", "8", "limited")
+    any_model = model("keys", "add", "any")
     base = f"https://{ADDRESS}:{TLS_PORT}"
     trusted = ssl.create_default_context(cafile=os.path.expanduser("~/.docker/model-runner/certs/ca.pem"))
     seen = {"keys": json.loads(model("keys", "ls", "--json"))}
@@ -86,12 +88,14 @@ try:
     seen["tooOften"] = {name: refusal(lambda: ask(api, "pebble")) for name, api in known.items()}
     with httpx.Client(verify=trusted, headers=header) as http:
         response = http.post(f"{base}/api/chat", json={"model": "pebble"})
-        seen["ollamaTooOften"] = [response.status_code, 0 < int(response.headers["retry-after"]) <= 60, list(response.json())]
+        wait = int(response.headers["retry-after"])
+        seen["ollamaTooOften"] = [response.status_code, 0 < wait <= 60, list(response.json())]
     seen["noKey"] = {name: refusal(lambda: ask(api, "pebble")) for name, api in clients("none", base, trusted).items()}
     # Another key, no TLS, any model.
     seen["plain"] = ask(clients(any_model, f"http://{ADDRESS}:{PORT}", trusted)["openai"], "other")
     seen["untrusted"] = refusal(lambda: httpx.get(f"{base}/v1/models"))
-    seen["tlsOnThePlainPort"] = refusal(lambda: ask(clients(any_model, f"https://{ADDRESS}:{PORT}", trusted)["openai"], "pebble"))
+    wrong = clients(any_model, f"https://{ADDRESS}:{PORT}", trusted)["openai"]
+    seen["tlsOnThePlainPort"] = refusal(lambda: ask(wrong, "pebble"))
     with httpx.Client(verify=trusted) as http:
         seen["here"] = http.get(f"https://localhost:{TLS_PORT}/models").status_code
     model("keys", "rm", "any")

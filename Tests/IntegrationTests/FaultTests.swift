@@ -147,29 +147,34 @@ extension Integration {
             return .object(body)
         }
 
-        @Test func aFileThatIsCutOff() async throws {
+        @Test func aFileThatIsBroken() async throws {
             try await Workplace.with { place in
                 try await package(place)
                 let model = try ModelStore(root: place.models).model(named: "pebble")
                 let weights = try #require(model.manifest.layers.first?.digest)
+                // The bundle's file is the same one, by a hard link.
                 let blob = place.models.appending("blobs/sha256/\(weights.hex)")
                 let whole = try Files.read(blob)
-                // The bundle's file is the same one, by a hard link.
                 let file = try FileDescriptor.open(blob, .writeOnly)
-                try file.resize(to: 300_000)
+                defer { try? file.close() }
+                _ = try file.writeAll(toAbsoluteOffset: 0, "JUNK".utf8)
                 for path in Self.paths {
                     let answer = try await ask(place, path, Self.request(path, "hi", stream: true))
                     #expect(answer.status == 500, "\(path) \(answer.text)")
                     #expect(
-                        message(path, answer.last)?.contains("the model's file is corrupted or incomplete") == true
+                        message(path, answer.last)?.contains("the model's file is no GGUF file") == true
                             && answer.text.contains("Remove the model and pull it again."), "\(path) \(answer.text)")
                 }
                 #expect(try await place.model("ps").lines.count == 1)
                 _ = try file.writeAll(toAbsoluteOffset: 0, whole.readableBytesView)
-                try file.close()
                 let healed = try await ask(
                     place, "/api/chat", Self.request("/api/chat", "What color is snow?", stream: false))
                 #expect(healed.status == 200, "\(healed.text)")
+                // One that is shorter than it was is found before it is loaded.
+                try file.resize(to: 300_000)
+                #expect(try await place.model("unload", "--all").status == 0)
+                let short = try await ask(place, "/v1/messages", Self.request("/v1/messages", "hi", stream: true))
+                #expect(short.status == 500 && short.text.contains("Pull the model again."), "\(short.text)")
             }
         }
 
