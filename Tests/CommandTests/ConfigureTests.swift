@@ -46,3 +46,14 @@ import Testing
         #expect(throws: (any Error).self) { try Configure.parse(line.split(separator: " ").map(String.init)) }
     }
 }
+
+@Suite struct SecondsTests {
+    @Test(
+        arguments: [
+            ("30", 30), ("30s", 30), ("1h2m3s", 3723), ("5m", 300), ("0", 0), ("", nil), ("-1", nil), ("x", nil),
+            ("1e99", nil), ("99999999999999999999", nil), ("30000000h", nil),
+        ] as [(String, Int64?)])
+    func durations(text: String, seconds: Int64?) {
+        #expect(Seconds(argument: text)?.count == seconds)
+    }
+}

@@ -100,7 +100,7 @@ extension Integration {
         @Test func memoryForOneIsGivenToTheLatest() async throws {
             try await Workplace.with { place in
                 try await package(place, "one", "two")
-                let budget = ["WHARF_MEMORY_BUDGET": "100MiB"]
+                let budget = ["WHARF_MEMORY_BUDGET": "60MiB"]
                 let started = try await place.model("start-runner", with: budget)
                 #expect(started.status == 0, "\(started.text)")
                 let first = try await place.model("run", "--temperature", "0", "one", "Who are you?")
@@ -119,7 +119,7 @@ extension Integration {
                 #expect(
                     message.contains("not enough memory for docker.io/ai/one:latest: it needs about "), "\(message)")
                 #expect(
-                    message.contains("100.00MiB can be had. Use a context smaller than 1000000 tokens"), "\(message)")
+                    message.contains("60.00MiB can be had. Use a context smaller than 1000000 tokens"), "\(message)")
                 #expect(try await runners(place) == ["two llama.cpp completion"])
             }
         }

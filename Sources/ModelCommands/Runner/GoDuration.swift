@@ -44,7 +44,9 @@ struct Seconds: ExpressibleByArgument {
     init(_ count: Int64) { self.count = count }
 
     init?(argument: String) {
-        guard let count = Int64(argument) ?? GoDuration.seconds(argument), (0...1_000_000_000).contains(count) else {
+        guard !argument.isEmpty, let count = Int64(argument) ?? GoDuration.seconds(argument),
+            (0...1_000_000_000).contains(count)
+        else {
             return nil
         }
         self.count = count
