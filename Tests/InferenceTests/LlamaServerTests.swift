@@ -25,7 +25,7 @@ import Testing
     }
 
     /// What every load begins with.
-    static let start = "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock"
+    static let start = "-ngl 999 --metrics --threads-http 64 --model /m.gguf --alias x --host /s.sock"
 
     static let cases = [
         Case(testDescription: "the model's own maximum", expected: "\(start) --ctx-size 0 --jinja"),

@@ -20,6 +20,20 @@ final class Observation: Sendable {
         var tail = ByteBuffer()
         var error: String?
         var isDone = false
+
+        mutating func answer(_ status: Int) {
+            self.status = status
+            hasAnswered = true
+        }
+
+        mutating func keep(_ bytes: ByteBuffer) {
+            let room = RequestRecorder.maximumResponse - response.readableBytes
+            if bytes.readableBytes > room { isCut = true }
+            guard room > 0, let part = bytes.getSlice(at: bytes.readerIndex, length: min(room, bytes.readableBytes))
+            else { return }
+            // Copied: a few bytes would otherwise keep alive the whole buffer they were read into.
+            response.writeImmutableBuffer(part)
+        }
     }
 
     private let metrics: Metrics
@@ -48,17 +62,14 @@ final class Observation: Sendable {
     func loaded() { state.withLock { $0.wait = ContinuousClock.now - began } }
 
     /// The status that goes out.
-    func answered(_ status: Int) {
-        state.withLock { state in
-            state.status = status
-            state.hasAnswered = true
-        }
-    }
+    func answered(_ status: Int) { state.withLock { $0.answer(status) } }
 
     /// A whole answer.
     func took(whole body: ByteBuffer, status: Int) {
-        answered(status)
-        keep(body)
+        state.withLock { state in
+            state.answer(status)
+            state.keep(body)
+        }
     }
 
     /// The next bytes of a stream.
@@ -68,8 +79,8 @@ final class Observation: Sendable {
             if state.first == nil { state.first = now }
             state.last = now
             state.tail = bytes
+            state.keep(bytes)
         }
-        keep(bytes)
     }
 
     /// Before an answer has begun the failure decides its status.
@@ -77,19 +88,6 @@ final class Observation: Sendable {
         state.withLock { state in
             state.error = failure.description
             if !state.hasAnswered { state.status = failure.status }
-        }
-    }
-
-    private func keep(_ bytes: ByteBuffer) {
-        state.withLock { state in
-            let room = RequestRecorder.maximumResponse - state.response.readableBytes
-            if bytes.readableBytes > room { state.isCut = true }
-            guard room > 0, let part = bytes.getSlice(at: bytes.readerIndex, length: min(room, bytes.readableBytes))
-            else {
-                return
-            }
-            // Copied: a few bytes would otherwise keep alive the whole buffer they were read into.
-            state.response.writeImmutableBuffer(part)
         }
     }
 
