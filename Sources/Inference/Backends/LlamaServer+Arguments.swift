@@ -9,8 +9,8 @@ extension LlamaServer {
     /// - Parameter base: what replaces the usual first arguments, as one line with quotes.
     static func arguments(for load: Load, context: Int?, socket: FilePath, base: String?) throws -> [String] {
         let configuration = load.configuration
-        var arguments =
-            try base.map(customBase) ?? ["-ngl", "999", "--metrics", "--threads-http", String(connections)]
+        var arguments = ["--threads-http", String(connections)]
+        arguments += try base.map(customBase) ?? ["-ngl", "999", "--metrics"]
         // The alias is what answers call the model; without it they would show a path on this machine.
         arguments += ["--model", load.files.weights.string, "--alias", load.modelName, "--host", socket.string]
         switch load.mode {

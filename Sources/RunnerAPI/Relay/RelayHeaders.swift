@@ -42,7 +42,11 @@ enum RelayHeaders {
     }
 
     private static func named(in values: [String]) -> Set<String> {
-        if values.isEmpty { return [] }
-        return Set(values.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace }.lowercased() })
+        var named = Set<String>()
+        // Nearly always it is this word alone, which names no field.
+        for value in values where value != "keep-alive" {
+            named.formUnion(value.split(separator: ",").map { $0.filter { !$0.isWhitespace }.lowercased() })
+        }
+        return named
     }
 }
