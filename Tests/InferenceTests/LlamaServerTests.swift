@@ -50,7 +50,8 @@ import Testing
             expected: "\(start) --ctx-size 0 --mmproj /p.gguf --jinja"),
         Case(
             testDescription: "own base", base: #"--threads 2 --grammar "a b" --lora ''"#,
-            expected: "--threads-http 64 --threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock --ctx-size 0 --jinja"
+            expected: "--threads-http 64 --threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock"
+                + " --ctx-size 0 --jinja"
         ),
         Case(
             testDescription: "adapters in their order", adapters: ["/b.gguf", "/a.gguf"],

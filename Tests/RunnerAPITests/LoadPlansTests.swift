@@ -12,7 +12,8 @@ import Testing
 
     private static func wish(context: Int? = nil, mode: Load.Mode? = .completion) -> LoadPlans.Wish {
         .init(
-            modelID: .sha256(of: ByteBuffer()), mode: mode, backend: nil, overrides: LoadOverrides(contextSize: context))
+            modelID: .sha256(of: ByteBuffer()), mode: mode, backend: nil, overrides: LoadOverrides(contextSize: context)
+        )
     }
 
     @Test func oneWishIsPlannedOnce() {
