@@ -126,7 +126,7 @@ struct LoadPlanner: Sendable {
             return backend.memory(
                 weights: models.reduce(0) { $0 + $1.size },
                 placement: devices == .none ? .host : devices.isUnified ? .unified : .device)?
-                .corrected(by: measurements.run(of: key))
+                .corrected(by: scheduler.measurements.run(of: key))
         }
         let devices = backend.devices
         let placement: MemoryEstimate.Placement =
