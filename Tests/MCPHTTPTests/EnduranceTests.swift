@@ -194,7 +194,7 @@ private struct Hanging: Peer.Handler {
                 chain.string,
             ], input: .none, output: .discarded, error: .discarded)
         #expect(made.terminationStatus.isSuccess)
-        let certificate = try ServerCertificate(chain: chain, key: key)
+        let certificate = Current(try ServerCertificate(chain: chain, key: key))
         try await Bench.run(certificate: certificate) { (bench) async throws in
             var configuration = HTTPClient.Configuration()
             configuration.tlsConfiguration = .clientDefault
