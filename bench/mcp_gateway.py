@@ -2,8 +2,8 @@
 """tools/call through the gateway against the same container attached by hand, in one run; prints Markdown.
 
 usage: mcp_gateway.py --wharf PROGRAM --home FOLDER [--rounds 3] [--seconds 3] [--clients 1,8,32]
-Three ways to one container of the server `demo-tools`: attached through the Docker engine's API by this program, the
-gateway on stdio, the gateway over HTTP. The container by hand is made from the engine's own description of a container
+Five ways to one container of the server `demo-tools`: attached through the Docker engine's API by this program, the
+gateway on stdio, the gateway over HTTP, and both again as a client of 2026-07-28, which has no session. The container by hand is made from the engine's own description of a container
 of the gateway's. Each round starts every way anew, times it from its start to the first answered call, then loads it;
 rounds alternate (hand, stdio, HTTP, hand, ...) and medians are shown. A client is one call in flight; all clients of a
 way share one session, and so one container. Linux only: it reads /proc. Standard library only.
@@ -27,7 +27,43 @@ from mcpbench import HttpConn, RpcError, StdioConn, cpu_busy, now, pct, usage
 
 SERVER = "demo-tools"
 CALL = ("tools/call", {"name": "echo", "arguments": {"text": "hello"}})
-WAYS = {"hand": "attached by hand", "stdio": "gateway, stdio", "http": "gateway, HTTP"}
+WAYS = {
+    "hand": "attached by hand", "stdio": "gateway, stdio", "http": "gateway, HTTP",
+    "stdio26": "stdio, 2026-07-28", "http26": "HTTP, 2026-07-28",
+}
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
+}
+
+
+class ModernStdioConn(StdioConn):
+    """Every request carries what a handshake would have settled."""
+
+    async def request(self, method, params):
+        return await super().request(method, {**params, "_meta": META})
+
+    async def initialize(self):
+        if self.p is None:
+            await self.start()
+        return (await self.request("server/discover", {}))[0]
+
+
+class ModernHttpConn(HttpConn):
+    def _head(self, method, n):
+        return super()._head(method, n)[:-2] + ("\r\n".join(self.extra) + "\r\n\r\n").encode()
+
+    async def request(self, method, params):
+        self.extra = ["MCP-Protocol-Version: 2026-07-28", f"Mcp-Method: {method}"]
+        if "name" in params:
+            self.extra.append(f"Mcp-Name: {params['name']}")
+        return await super().request(method, {**params, "_meta": META})
+
+    async def initialize(self):
+        return (await self.request("server/discover", {}))[0]
+
+    async def delete(self):
+        self.close()
 
 
 def gateway(options, *more):
@@ -54,14 +90,18 @@ class Hand:
 
 
 class Stdio(Hand):
+    connection = StdioConn
+
     async def start(self):
-        self.first = StdioConn(shlex.join(gateway(self.options)))
+        self.first = self.connection(shlex.join(gateway(self.options)))
         await self.first.start()
         self.pid = self.first.p.pid
         await self.first.initialize()
 
 
 class Http(Hand):
+    connection = HttpConn
+
     async def start(self):
         port, token = free_port(), secrets.token_hex(16)
         self.url = f"http://127.0.0.1:{port}/mcp"
@@ -71,7 +111,7 @@ class Http(Hand):
             command, env={**os.environ, "MCP_GATEWAY_AUTH_TOKEN": token}, stdin=subprocess.DEVNULL,
             stdout=self.options.log, stderr=self.options.log)
         self.pid = self.process.pid
-        self.first = HttpConn(self.url, token)
+        self.first = self.connection(self.url, token)
         begin = now()
         while True:
             try:
@@ -84,7 +124,7 @@ class Http(Hand):
                 await asyncio.sleep(0.005)
 
     async def clients(self, count):
-        others = [HttpConn(self.url, self.token, self.first.session) for _ in range(count - 1)]
+        others = [self.connection(self.url, self.token, self.first.session) for _ in range(count - 1)]
         return [self.first, *others]
 
     async def end(self):
@@ -92,7 +132,15 @@ class Http(Hand):
         stop(self.process)
 
 
-KINDS = {"hand": Hand, "stdio": Stdio, "http": Http}
+class ModernStdio(Stdio):
+    connection = ModernStdioConn
+
+
+class ModernHttp(Http):
+    connection = ModernHttpConn
+
+
+KINDS = {"hand": Hand, "stdio": Stdio, "http": Http, "stdio26": ModernStdio, "http26": ModernHttp}
 
 
 async def call(client):
@@ -137,7 +185,7 @@ async def one_round(name, options, rows):
             clients = await way.clients(count)
             row = await load(clients, options.seconds, way.pid)
             rows.setdefault((count, name), []).append(row)
-            print(f"  {name:5} {count:2} clients: {row['per_s']:.0f} calls/s, p50 {row['p50']:.3f} ms", file=sys.stderr, flush=True)
+            print(f"  {name:7} {count:2} clients: {row['per_s']:.0f} calls/s, p50 {row['p50']:.3f} ms", file=sys.stderr, flush=True)
             for client in clients[1:]:
                 if client is not way.first:
                     client.close()
@@ -214,7 +262,7 @@ def table(options, rows, daemon):
 async def measure(options):
     options.like = await like_the_gateways(options)
     said = subprocess.run([options.wharf, "mcp", "gateway", "run", "--help"], capture_output=True, text=True).stdout
-    names = [name for name in WAYS if name != "http" or "streaming" in said]
+    names = [name for name in WAYS if "http" not in name or "streaming" in said]
     rows = {}
     for _ in range(options.rounds):
         for name in names:

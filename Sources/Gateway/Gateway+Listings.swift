@@ -59,6 +59,9 @@ extension Gateway {
         state.withLock { $0.records.first { $0.deployment.server.name == server }?.deployment }
     }
 
+    /// What is found out about a deployment is kept under this: it changes with the image and the configuration.
+    func name(of deployment: Deployment) async -> String { await key(deployment) ?? deployment.server.name }
+
     func hasListing(_ deployment: Deployment) -> Bool {
         state.withLock { $0.records.contains { $0.deployment === deployment && $0.listing != nil } }
     }
@@ -122,7 +125,7 @@ extension Gateway {
         }
         return .init(
             name: "Wharf MCP Gateway", version: WharfVersion.current, instructions: Shape.instructions(listings),
-            capabilities: Shape.capabilities(listings.map(\.listing), isComplete: isComplete, for: version))
+            capabilities: Shape.capabilities(listings.map(\.listing), isComplete: isComplete, for: Revision(version)))
     }
 
     // MARK: hearing

@@ -54,13 +54,14 @@ extension Gateway {
         // One that could not be started waits for the next attempt.
         let hasFailed = phase == .idle && record.failure != nil && record.listing == nil
         let revision = states.lazy.compactMap(\.1.version).first
+        let era = states.lazy.compactMap(\.1.era).first
         let error = states.lazy.compactMap(\.1.lastError).last ?? record.failure?.description
         return [
             "name": .string(record.deployment.server.name), "state": .string(hasFailed ? "failed" : phase.rawValue),
             "instances": .string(record.deployment.sharing.rawValue),
             "places": .array(states.compactMap { $0.1.place.map { .string($0) } }),
             "revision": revision.map { .string($0) } ?? .null,
-            "era": revision == nil ? .null : "handshake",
+            "era": era.map { .string($0.rawValue) } ?? .null,
             "tools": record.listing.map { .int($0[.tools].count) } ?? .null,
             "calls": .int(states.reduce(record.pastCalls) { $0 + $1.1.calls }),
             "active": .int(states.reduce(0) { $0 + $1.2 }),
@@ -86,7 +87,8 @@ extension Session {
         let (name, calls) = state.withLock { ($0.clientName, $0.calls) }
         return [
             "name": name.map { .string($0) } ?? .null,
-            "revision": name == nil ? .null : .string(version.rawValue), "era": "handshake", "calls": .int(calls),
+            "revision": name == nil ? .null : .string(revision.rawValue),
+            "era": .string(revision.era.rawValue), "calls": .int(calls),
             "since": .string(began.rfc3339),
         ]
     }

@@ -1,7 +1,9 @@
+internal import Bridge
 package import Core
 package import DockerEngine
 package import MCP
 internal import Synchronization
+internal import SystemPackage
 package import Toolkit
 
 /// The chosen servers behind one set of lists: the gateway's behaviour, whatever transport clients use.
@@ -47,6 +49,8 @@ package final class Gateway: Sendable {
     let engine: Engine?
     let owner = Owner.make()
     let began = Timestamp.now
+    /// Which protocol each server speaks, as far as that has been found out.
+    let verdicts: EraVerdicts
     private let crew = Crew()
     private let events = EventQueue()
     /// Fulfilled when what is on disk has been looked at.
@@ -54,6 +58,7 @@ package final class Gateway: Sendable {
 
     private init(servers: [Server], settings: GatewaySettings, engine: Engine?) {
         self.engine = engine
+        verdicts = EraVerdicts(file: settings.cache?.appending("eras"))
         let owner = owner
         let records = servers.map {
             Record(deployment: Deployment(server: $0, settings: settings, owner: owner, engine: engine))
@@ -124,6 +129,9 @@ package final class Gateway: Sendable {
         for upstream in shared { await upstream.waitUntilEnded() }
         crew.finish()
     }
+
+    /// Tells of something that a person should know.
+    package func warn(_ text: String) { tell(.warning(text)) }
 
     func tell(_ event: GatewayEvent) { events.add(event) }
 

@@ -171,7 +171,7 @@ package struct BlobDownload: Sendable {
 
 /// Bytes that are written together.
 private struct Batch {
-    private static let enough = 512 << 10
+    private static let enough = 768 << 10
 
     private var chunks: [ByteBuffer] = []
     private var count = 0

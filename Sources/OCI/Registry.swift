@@ -76,7 +76,7 @@ package struct Registry: Sendable {
         configuration.http1_1ConnectionDebugInitializer = { channel in
             channel.setOption(
                 .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 64 << 10, maximum: 256 << 10))
+                value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 64 << 10, maximum: 512 << 10))
         }
         return configuration
     }

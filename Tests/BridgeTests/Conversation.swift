@@ -101,8 +101,11 @@ final class PlayedClient {
         }
     }
 
-    func asks(_ text: String, _ params: String = "", meta: String = "", capabilities: String = "{}", on exchange: Int) throws -> [String] {
-        let envelope = #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":\#(capabilities)\#(meta)"#
+    func asks(_ text: String, _ params: String = "", meta: String = "", capabilities: String = "{}", on exchange: Int)
+        throws -> [String]
+    {
+        let envelope =
+            #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":\#(capabilities)\#(meta)"#
         let params = #""params":{\#(params)\#(params.isEmpty ? "" : ",")"_meta":{\#(envelope)}}"#
         guard case .request(let request) = try message(#"{"jsonrpc":"2.0",\#(text),\#(params)}"#) else { return [] }
         return self.text(client.receive(request, try Envelope(of: request.params), on: .init(exchange), now: now))

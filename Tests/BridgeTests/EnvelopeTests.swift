@@ -7,17 +7,20 @@ import Testing
 func raw(_ text: String) throws -> RawJSON { try RawJSON(checking: ByteBuffer(string: text)) }
 
 /// An envelope's members, for texts.
-let envelope = #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}"#
+let envelope =
+    #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}"#
 
 @Suite struct EnvelopeTests {
-    @Test(arguments: [
-        (envelope, nil, "{}"), (#"\#(envelope),"io.modelcontextprotocol/logLevel":"info","progressToken":1"#, LogLevel.info, "{}"),
-        (
-            #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{ }},"#
-                + #""io.modelcontextprotocol/clientInfo":{"name":"c"}"#, nil, #"{"roots":{ }}"#
-        ),
-        (#"\#(envelope),"io.modelcontextprotocol/clientInfo":null"#, nil, "{}"),
-    ] as [(String, LogLevel?, String)])
+    @Test(
+        arguments: [
+            (envelope, nil, "{}"),
+            (#"\#(envelope),"io.modelcontextprotocol/logLevel":"info","progressToken":1"#, LogLevel.info, "{}"),
+            (
+                #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{ }},"#
+                    + #""io.modelcontextprotocol/clientInfo":{"name":"c"}"#, nil, #"{"roots":{ }}"#
+            ),
+            (#"\#(envelope),"io.modelcontextprotocol/clientInfo":null"#, nil, "{}"),
+        ] as [(String, LogLevel?, String)])
     func reads(_ meta: String, _ level: LogLevel?, _ capabilities: String) throws {
         let read = try Envelope(of: try raw(#"{"_meta":{\#(meta)},"name":"x"}"#))
         #expect(read.revision == .v20260728)
@@ -28,12 +31,16 @@ let envelope = #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.mode
     private static let version = #""io.modelcontextprotocol/protocolVersion":"2026-07-28""#
 
     @Test(arguments: [
-        ("{}", -32602), (#"{"_meta":1}"#, -32602), (#"{"_meta":{}}"#, -32602), (#"{"_meta":{\#(Self.version)}}"#, -32602),
+        ("{}", -32602), (#"{"_meta":1}"#, -32602), (#"{"_meta":{}}"#, -32602),
+        (#"{"_meta":{\#(Self.version)}}"#, -32602),
         (#"{"_meta":{"io.modelcontextprotocol/clientCapabilities":{}}}"#, -32602),
         (#"{"_meta":{\#(Self.version),"io.modelcontextprotocol/clientCapabilities":[]}}"#, -32602),
         (#"{"_meta":{\#(envelope),"io.modelcontextprotocol/logLevel":"loud"}}"#, -32602),
         (#"{"_meta":{\#(envelope),"io.modelcontextprotocol/clientInfo":"me"}}"#, -32602),
-        (#"{"_meta":{"io.modelcontextprotocol/protocolVersion":7,"io.modelcontextprotocol/clientCapabilities":{}}}"#, -32602),
+        (
+            #"{"_meta":{"io.modelcontextprotocol/protocolVersion":7,"io.modelcontextprotocol/clientCapabilities":{}}}"#,
+            -32602
+        ),
         (
             #"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25","io.modelcontextprotocol/clientCapabilities":{}}}"#,
             -32022
@@ -51,7 +58,8 @@ let envelope = #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.mode
     }
 
     @Test(arguments: [
-        (#"{"name":"x"}"#, #"{"name":"x"}"#), (#"{"_meta":{"progressToken":1.0}}"#, #"{"_meta":{"progressToken":1.0}}"#),
+        (#"{"name":"x"}"#, #"{"name":"x"}"#),
+        (#"{"_meta":{"progressToken":1.0}}"#, #"{"_meta":{"progressToken":1.0}}"#),
         (#"{"a":1,"_meta":{"io.modelcontextprotocol/logLevel":"info"}}"#, #"{"a":1}"#),
         (
             #"{"_meta":{\#(envelope),"traceparent":"t","io.modelcontextprotocol/related-task":{}},"a":[ 1 ]}"#,
@@ -67,29 +75,31 @@ let envelope = #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.mode
         #expect(try Envelope.stripped(from: written).parsed() == stripped.parsed())
     }
 
-    @Test(arguments: [
-        (nil, #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Era.handshake),
-        ("2025-06-18", #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, .handshake),
-        ("2026-07-28", #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, .modern),
-        ("2099-01-01", #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, .modern),
-        ("2026-07-28", #"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, .handshake),
-        (nil, #"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{\#(envelope)}}}"#, .modern),
-        (nil, #"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#, .handshake),
-        (nil, #"{"jsonrpc":"2.0","id":1,"result":{}}"#, .handshake),
-    ] as [(String?, String, Era)])
+    @Test(
+        arguments: [
+            (nil, #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Era.handshake),
+            ("2025-06-18", #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, .handshake),
+            ("2026-07-28", #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, .modern),
+            ("2099-01-01", #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, .modern),
+            ("2026-07-28", #"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, .handshake),
+            (nil, #"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{\#(envelope)}}}"#, .modern),
+            (nil, #"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#, .handshake),
+            (nil, #"{"jsonrpc":"2.0","id":1,"result":{}}"#, .handshake),
+        ] as [(String?, String, Era)])
     func aPostHasAnEra(_ version: String?, _ body: String, _ expected: Era) throws {
         let message = try RPC.Message(parsing: ByteBuffer(string: body))
         #expect(Era.ofHTTP(version: version, message: message) == expected)
         #expect(Era.ofHTTP(version: version, message: nil) == .handshake)
     }
 
-    @Test(arguments: [
-        (#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, Era.handshake),
-        (#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, .handshake),
-        (#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, .modern),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{\#(envelope)}}}"#, .modern),
-        (#"{"jsonrpc":"2.0","method":"x"}"#, nil), (#"{"jsonrpc":"2.0","id":1,"result":{}}"#, nil),
-    ] as [(String, Era?)])
+    @Test(
+        arguments: [
+            (#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, Era.handshake),
+            (#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, .handshake),
+            (#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, .modern),
+            (#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{\#(envelope)}}}"#, .modern),
+            (#"{"jsonrpc":"2.0","method":"x"}"#, nil), (#"{"jsonrpc":"2.0","id":1,"result":{}}"#, nil),
+        ] as [(String, Era?)])
     func theFirstLineDecides(_ text: String, _ expected: Era?) throws {
         #expect(Era.ofFirst(try RPC.Message(parsing: ByteBuffer(string: text))) == expected)
     }
@@ -152,11 +162,12 @@ let envelope = #""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.mode
         #expect(RPC.Error(code: code, message: "").status == status)
     }
 
-    @Test(arguments: [
-        ("resources/read", -32602, #"{"uri":"a:b"}"#, -32002), ("resources/read", -32602, nil, -32602),
-        ("tools/call", -32602, #"{"uri":"a:b"}"#, -32602), ("tools/call", -32020, nil, -32603),
-        ("tools/call", -32021, nil, -32602), ("tools/call", -32601, nil, -32601), ("tools/call", 7, nil, 7),
-    ] as [(String, Int, String?, Int)])
+    @Test(
+        arguments: [
+            ("resources/read", -32602, #"{"uri":"a:b"}"#, -32002), ("resources/read", -32602, nil, -32602),
+            ("tools/call", -32602, #"{"uri":"a:b"}"#, -32602), ("tools/call", -32020, nil, -32603),
+            ("tools/call", -32021, nil, -32602), ("tools/call", -32601, nil, -32601), ("tools/call", 7, nil, 7),
+        ] as [(String, Int, String?, Int)])
     func errorsAreTranslated(_ method: String, _ code: Int, _ data: String?, _ expected: Int) throws {
         let error = RPC.Error(code: code, message: "m", data: try data.map(raw))
         #expect(error.forHandshake(answering: method).code == expected)

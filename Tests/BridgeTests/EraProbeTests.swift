@@ -50,7 +50,8 @@ import Testing
         ("D", "dwM"), ("eI", "dwiH"), ("dI", "dwiH"), ("tI", "dwiH"),
         // Slow to start: both questions are in its pipe, and the first one it answers counts.
         ("tD", "dwiM"), ("tDr", "dwiM"), ("teI", "dwiH"), ("trD", "dwiM"), ("tiD", "dwiM"), ("tie", "dwiF"),
-        ("tei", "dwiF"), ("ei", "dwiF"), ("uD", "dwdM"), ("uuI", "dwdiH"), ("x", "dwF"), ("er", "dwid"), ("erD", "dwidM"),
+        ("tei", "dwiF"), ("ei", "dwiF"), ("uD", "dwdM"), ("uuI", "dwdiH"), ("x", "dwF"), ("er", "dwid"),
+        ("erD", "dwidM"),
         // Nothing counts once it is settled, and time passes only once.
         ("DIit", "dwM"), ("tItD", "dwiH"), ("ett", "dwi"),
     ])

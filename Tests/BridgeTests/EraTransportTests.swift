@@ -25,7 +25,11 @@ private final class Noted<Element: Sendable>: Sendable {
     /// Plays a server: answers what `answer` knows, by method.
     private func withServer(
         known: EraProbe.Verdict? = nil, answer: @escaping @Sendable (RPC.Request) -> String?,
-        _ body: @escaping @Sendable (_ says: @escaping @Sendable (String) async throws -> Void, _ next: @escaping @Sendable () async throws -> String) async throws -> Void
+        _ body:
+            @escaping @Sendable (
+                _ says: @escaping @Sendable (String) async throws -> Void,
+                _ next: @escaping @Sendable () async throws -> String
+            ) async throws -> Void
     ) async throws -> (verdicts: [EraProbe.Verdict], seen: [String]) {
         let (near, far) = MemoryTransport.pair()
         let verdicts = Noted<EraProbe.Verdict>()
@@ -71,19 +75,26 @@ private final class Noted<Element: Sendable>: Sendable {
         }
         #expect(outcome.verdicts == [.modern(.v20260728)])
         #expect(outcome.seen.first == "server/discover#wharf-discover-1 modern")
-        #expect(outcome.seen.contains { $0.hasPrefix("initialized:") && $0.contains(#""serverInfo":{"name":"s","version":"1"}"#) })
+        #expect(
+            outcome.seen.contains {
+                $0.hasPrefix("initialized:") && $0.contains(#""serverInfo":{"name":"s","version":"1"}"#)
+            })
     }
 
-    @Test(arguments: [nil, EraProbe.Verdict.handshake]) func aServerOfTheHandshakeEraGetsItsOwnMessages(_ known: EraProbe.Verdict?) async throws {
+    @Test(arguments: [nil, EraProbe.Verdict.handshake]) func aServerOfTheHandshakeEraGetsItsOwnMessages(
+        _ known: EraProbe.Verdict?
+    ) async throws {
         let outcome = try await withServer(known: known) { request in
             switch request.method {
-            case "initialize": #""result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"o","version":"1"}}"#
+            case "initialize":
+                #""result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"o","version":"1"}}"#
             case "tools/call": #""result":{"content":[]}"#
             default: #""error":{"code":-32601,"message":"no"}"#
             }
         } _: { says, next in
             // What a modern client has put in is not the server's business.
-            try await says(#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t","_meta":{\#(envelope)}}}"#)
+            try await says(
+                #"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t","_meta":{\#(envelope)}}}"#)
             #expect(try await next() == #"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#)
         }
         #expect(outcome.verdicts == [.handshake])
@@ -95,8 +106,10 @@ private final class Noted<Element: Sendable>: Sendable {
     @Test func silenceIsNoEra() async throws {
         let outcome = try await withServer { request in
             request.method == "initialize"
-                ? #""result":{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"o","version":"1"}}"# : nil
-        } _: { _, _ in }
+                ? #""result":{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"o","version":"1"}}"#
+                : nil
+        } _: { _, _ in
+        }
         #expect(outcome.verdicts == [.handshake])
     }
 
@@ -123,9 +136,11 @@ private final class Noted<Element: Sendable>: Sendable {
     }
 
     private func serve(
-        _ body: @escaping @Sendable (
-            _ says: @escaping @Sendable (String) async throws -> Void, _ next: @escaping @Sendable () async throws -> JSON
-        ) async throws -> Void
+        _ body:
+            @escaping @Sendable (
+                _ says: @escaping @Sendable (String) async throws -> Void,
+                _ next: @escaping @Sendable () async throws -> JSON
+            ) async throws -> Void
     ) async throws -> [Era] {
         let (toGateway, toClient) = (try FileDescriptor.pipe(), try FileDescriptor.pipe())
         defer { for end in [toGateway.readEnd, toClient.readEnd, toClient.writeEnd] { try? end.close() } }
@@ -156,7 +171,8 @@ private final class Noted<Element: Sendable>: Sendable {
     }
 
     @Test func aModernClientIsAskedByItsOwnProtocol() async throws {
-        let meta = #""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}"#
+        let meta =
+            #""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}"#
         let eras = try await serve { says, next in
             try await says(#"{"jsonrpc":"2.0","method":"notifications/stray"}"#)
             try await says(#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{\#(meta)}}"#)
@@ -166,7 +182,8 @@ private final class Noted<Element: Sendable>: Sendable {
             #expect(asked["id"] == "a" && asked["result"]?["resultType"] == "input_required")
             let state = try #require(asked["result"]?["requestState"]?.string)
             try await says(
-                #"{"jsonrpc":"2.0","id":"b","method":"tools/call","params":{"name":"t","inputResponses":{"q0_1":{"action":"accept"}},"requestState":"\#(state)",\#(meta)}}"#)
+                #"{"jsonrpc":"2.0","id":"b","method":"tools/call","params":{"name":"t","inputResponses":{"q0_1":{"action":"accept"}},"requestState":"\#(state)",\#(meta)}}"#
+            )
             let answer = try await next()
             #expect(answer["id"] == "b" && answer["result"]?["content"] == [["action": "accept"]])
             // The pipe is taken: a handshake comes too late.

@@ -24,7 +24,10 @@ import Testing
         """#
 
     @Test(arguments: [
-        (#"{"region":"eu","place":{"n":42},"dry":true,"other":1}"#, ["Mcp-Param-Region: eu", "Mcp-Param-N: 42", "Mcp-Param-dry: true"]),
+        (
+            #"{"region":"eu","place":{"n":42},"dry":true,"other":1}"#,
+            ["Mcp-Param-Region: eu", "Mcp-Param-N: 42", "Mcp-Param-dry: true"]
+        ),
         (#"{"region":null,"place":{}}"#, []), (#"{"place":5,"region":["x"]}"#, []),
         (#"{"place":{"n":42.0},"region":"ü"}"#, ["Mcp-Param-Region: =?base64?w7w=?=", "Mcp-Param-N: 42"]),
     ])
@@ -37,10 +40,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (#"{"region":"eu"}"#, []), (#"{"region":"eu"}"#, ["us"]), (#"{"region":"eu"}"#, ["eu", "eu"]), (#"{}"#, ["eu"]),
-        (#"{"region":null}"#, ["eu"]), (#"{"region":"eu"}"#, ["EU"]), (#"{"region":"é"}"#, ["=?base64?w6l=?="]),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            (#"{"region":"eu"}"#, []), (#"{"region":"eu"}"#, ["us"]), (#"{"region":"eu"}"#, ["eu", "eu"]),
+            (#"{}"#, ["eu"]),
+            (#"{"region":null}"#, ["eu"]), (#"{"region":"eu"}"#, ["EU"]), (#"{"region":"é"}"#, ["=?base64?w6l=?="]),
+        ] as [(String, [String])])
     func mismatchesAreRefused(_ arguments: String, _ values: [String]) throws {
         let headers = try ParameterHeaders(ofTool: try raw(Self.schema))
         let arguments = try raw(arguments)
@@ -88,8 +93,10 @@ import Testing
     }
 
     @Test func listsSayWhatIsMirrored() throws {
-        let good = #"{"name":"t","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"R"}}}}"#
-        let bad = #"{"name":"u","inputSchema":{"type":"object","properties":{"r":{"type":"number","x-mcp-header":"R"}}}}"#
+        let good =
+            #"{"name":"t","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"R"}}}}"#
+        let bad =
+            #"{"name":"u","inputSchema":{"type":"object","properties":{"r":{"type":"number","x-mcp-header":"R"}}}}"#
         var headers = ToolHeaders()
         let (page, refused) = headers.note(try raw(#"{"tools":[\#(good),\#(bad)],"nextCursor":"c"}"#))
         #expect(page.text == #"{"tools":[\#(good)],"nextCursor":"c"}"#)
@@ -98,7 +105,8 @@ import Testing
             id: RPC.ID(1), method: "tools/call", params: try raw(#"{"name":"t","arguments":{"r":"é"}}"#))
         #expect(
             headers.fields(of: request, revision: .v20260728).map { "\($0.name): \($0.value)" } == [
-                "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: t", "Mcp-Param-R: =?base64?w6k=?=",
+                "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: t",
+                "Mcp-Param-R: =?base64?w6k=?=",
             ])
         // A list that comes later counts.
         _ = headers.note(try raw(#"{"tools":[{"name":"t"}]}"#))
@@ -107,21 +115,41 @@ import Testing
 
     private static let version = "MCP-Protocol-Version"
 
-    @Test(arguments: [
-        ("tools/call", #"{"name":"t","_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "t"], nil),
-        ("tools/call", #"{"name":"t","_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": " =?base64?dA==?="], nil),
-        ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/list"], nil),
-        ("tools/list", #"{"_meta":{\#(envelope)}}"#, ["Mcp-Method": "tools/list"], -32020),
-        ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2099-01-01", "Mcp-Method": "tools/list"], -32020),
-        ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28"], -32020),
-        ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "TOOLS/LIST"], -32020),
-        ("tools/call", #"{"name":"t","_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/call"], -32020),
-        ("resources/read", #"{"uri":"a:b","_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "resources/read", "Mcp-Name": "a:c"], -32020),
-        ("tasks/get", #"{"taskId":"1","_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tasks/get"], -32020),
-        ("tools/call", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/call"], nil),
-        ("tools/call", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "t"], -32020),
-    ] as [(String, String, [String: String], Int?)])
-    func headersSayWhatTheBodySays(_ method: String, _ params: String, _ headers: [String: String], _ code: Int?) throws {
+    @Test(
+        arguments: [
+            (
+                "tools/call", #"{"name":"t","_meta":{\#(envelope)}}"#,
+                [version: "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "t"], nil
+            ),
+            (
+                "tools/call", #"{"name":"t","_meta":{\#(envelope)}}"#,
+                [version: "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": " =?base64?dA==?="], nil
+            ),
+            ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/list"], nil),
+            ("tools/list", #"{"_meta":{\#(envelope)}}"#, ["Mcp-Method": "tools/list"], -32020),
+            ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2099-01-01", "Mcp-Method": "tools/list"], -32020),
+            ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28"], -32020),
+            ("tools/list", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "TOOLS/LIST"], -32020),
+            (
+                "tools/call", #"{"name":"t","_meta":{\#(envelope)}}"#,
+                [version: "2026-07-28", "Mcp-Method": "tools/call"], -32020
+            ),
+            (
+                "resources/read", #"{"uri":"a:b","_meta":{\#(envelope)}}"#,
+                [version: "2026-07-28", "Mcp-Method": "resources/read", "Mcp-Name": "a:c"], -32020
+            ),
+            (
+                "tasks/get", #"{"taskId":"1","_meta":{\#(envelope)}}"#,
+                [version: "2026-07-28", "Mcp-Method": "tasks/get"], -32020
+            ),
+            ("tools/call", #"{"_meta":{\#(envelope)}}"#, [version: "2026-07-28", "Mcp-Method": "tools/call"], nil),
+            (
+                "tools/call", #"{"_meta":{\#(envelope)}}"#,
+                [version: "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "t"], -32020
+            ),
+        ] as [(String, String, [String: String], Int?)])
+    func headersSayWhatTheBodySays(_ method: String, _ params: String, _ headers: [String: String], _ code: Int?) throws
+    {
         let request = RPC.Request(id: RPC.ID(1), method: method, params: try raw(params))
         let outcome = Result { try RoutingHeaders.check(request) { name in headers[name].map { [$0] } ?? [] } }
         switch outcome {

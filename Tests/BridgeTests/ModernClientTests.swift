@@ -17,7 +17,9 @@ import Testing
             ])
         #expect(try played.asks(#""id":1,"method":"server/discover""#, on: 2) == [])
         #expect(
-            try played.gateway(#""id":"c1","result":{"capabilities":{"tools":{},"tasks":{}},"serverInfo":{"name":"g"},"instructions":"i"}"#) == [
+            try played.gateway(
+                #""id":"c1","result":{"capabilities":{"tools":{},"tasks":{}},"serverInfo":{"name":"g"},"instructions":"i"}"#
+            ) == [
                 "> notifications/initialized", "> tools/list#c2 modern",
                 #"< 2 {"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"instructions":"i","ttlMs":0,"cacheScope":"private"}"#,
             ])
@@ -35,7 +37,10 @@ import Testing
         #expect(try played.asks(#""id":1,"method":"tools/list""#, on: 2).count == 1)
     }
 
-    @Test(arguments: ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list", "tasks/result"])
+    @Test(arguments: [
+        "initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list",
+        "tasks/result",
+    ])
     func whatOnlyTheHandshakeEraHasIsUnknown(_ method: String) throws {
         let played = try PlayedClient.open()
         #expect(try played.asks(#""id":1,"method":"\#(method)""#, on: 1) == ["< 1 !-32601"])
@@ -62,12 +67,19 @@ import Testing
     private func parked(capabilities: String = elicits) throws -> PlayedClient {
         let played = try PlayedClient.open()
         _ = try played.asks(Self.call, Self.t, capabilities: capabilities, on: 1)
-        let said = try played.gateway(#""id":55,"method":"elicitation/create","params":{"message":"m"}"#, relatedTo: "c2")
-        #expect(said == [#"< 1 {"resultType":"input_required","inputRequests":{"q0_1":{"method":"elicitation/create","params":{"message":"m"}}}} S"#])
+        let said = try played.gateway(
+            #""id":55,"method":"elicitation/create","params":{"message":"m"}"#, relatedTo: "c2")
+        #expect(
+            said == [
+                #"< 1 {"resultType":"input_required","inputRequests":{"q0_1":{"method":"elicitation/create","params":{"message":"m"}}}} S"#
+            ])
         return played
     }
 
-    private func retry(_ played: PlayedClient, _ state: String, _ responses: String = #"{"q0_1":{"action":"accept"}}"#, params: String = t, on exchange: Int) throws -> [String] {
+    private func retry(
+        _ played: PlayedClient, _ state: String, _ responses: String = #"{"q0_1":{"action":"accept"}}"#,
+        params: String = t, on exchange: Int
+    ) throws -> [String] {
         try played.asks(
             #""id":8,"method":"tools/call""#, params + #","inputResponses":\#(responses),"requestState":"\#(state)""#,
             capabilities: Self.elicits, on: exchange)
@@ -82,8 +94,14 @@ import Testing
                 #"> =55 {"action":"accept"}"#,
                 #"< 2 {"resultType":"input_required","inputRequests":{"q1_2":{"method":"roots/list"}}} S"#,
             ])
-        #expect(try retry(played, played.states[1], #"{"q1_2":{"roots":[ ]},"other":{}}"#, on: 3) == [#"> =56 {"roots":[ ]}"#])
-        #expect(try played.gateway(#""id":"c2","result":{"content":[]}"#) == [#"< 3 {"resultType":"complete","content":[]}"#])
+        #expect(
+            try retry(played, played.states[1], #"{"q1_2":{"roots":[ ]},"other":{}}"#, on: 3) == [
+                #"> =56 {"roots":[ ]}"#
+            ])
+        #expect(
+            try played.gateway(#""id":"c2","result":{"content":[]}"#) == [
+                #"< 3 {"resultType":"complete","content":[]}"#
+            ])
         #expect(played.client.isIdle)
         #expect(played.table.calls.withLock { $0.count } == 0)
     }
@@ -114,7 +132,9 @@ import Testing
     }
 
     /// Hostile states: refused, logged, and without effect on the call that waits.
-    @Test(arguments: ["replayed", "tampered", "expired", "of another call", "of another process", "invented", "without"])
+    @Test(arguments: [
+        "replayed", "tampered", "expired", "of another call", "of another process", "invented", "without",
+    ])
     func hostileStatesAreRefused(_ kind: String) throws {
         let played = try parked()
         let state = played.states[0]
@@ -139,7 +159,10 @@ import Testing
     @Test func aStateBelongsToWhoeverGotIt() throws {
         let seal = StateSeal()
         let table = PlayedClient.Table()
-        let (mine, yours) = (PlayedClient(principal: "me", seal: seal, table: table), PlayedClient(principal: "you", seal: seal, table: table))
+        let (mine, yours) = (
+            PlayedClient(principal: "me", seal: seal, table: table),
+            PlayedClient(principal: "you", seal: seal, table: table)
+        )
         for played in [mine, yours] {
             _ = try played.asks(Self.call, Self.t, capabilities: Self.elicits, on: 1)
             _ = try played.gateway(#""id":"c1","result":{"capabilities":{"tools":{}},"serverInfo":{"name":"g"}}"#)
@@ -176,7 +199,9 @@ import Testing
     @Test func aServersOwnStateIsWrapped() throws {
         let played = try PlayedClient.open()
         _ = try played.asks(Self.call, Self.t, on: 1)
-        let said = try played.gateway(#""id":"c2","result":{"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}},"requestState":"secret"}"#)
+        let said = try played.gateway(
+            #""id":"c2","result":{"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}},"requestState":"secret"}"#
+        )
         #expect(said == [#"< 1 {"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"}}} S"#])
         #expect(!played.states[0].contains("secret"))
         #expect(
@@ -188,7 +213,8 @@ import Testing
 
     @Test func aURLToVisitFirstIsAQuestion() throws {
         let played = try PlayedClient.open()
-        let error = #"{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","url":"https://a","message":"m","elicitationId":"e"}]}}"#
+        let error =
+            #"{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","url":"https://a","message":"m","elicitationId":"e"}]}}"#
         _ = try played.asks(Self.call, Self.t, capabilities: Self.elicits, on: 1)
         #expect(try played.gateway(#""id":"c2","error":\#(error)"#) == ["< 1 !-32021"])
         _ = try played.asks(Self.call, Self.t, capabilities: #"{"elicitation":{"url":{}}}"#, on: 2)
@@ -209,8 +235,14 @@ import Testing
             try played.gateway(#""id":"c2","error":{"code":-32601,"message":"needs a task"}"#) == [
                 #"> tools/call#c3 {"name":"t","arguments":{"x":1},"task":{}} modern"#
             ])
-        #expect(try played.gateway(#""id":"c3","result":{"task":{"taskId":"T","status":"working"}}"#) == [#"> tasks/result#c4 {"taskId":"T"}"#])
-        #expect(played.leaves(1) == [#"> notifications/cancelled {"requestId":"c4"}"#, #"> tasks/cancel#c5 {"taskId":"T"}"#])
+        #expect(
+            try played.gateway(#""id":"c3","result":{"task":{"taskId":"T","status":"working"}}"#) == [
+                #"> tasks/result#c4 {"taskId":"T"}"#
+            ])
+        #expect(
+            played.leaves(1) == [
+                #"> notifications/cancelled {"requestId":"c4"}"#, #"> tasks/cancel#c5 {"taskId":"T"}"#,
+            ])
     }
 
     // MARK: What comes unasked
@@ -220,27 +252,34 @@ import Testing
         _ = try played.asks(Self.call, Self.t, meta: #","progressToken":"p""#, on: 1)
         #expect(
             try played.asks(Self.call, Self.t, meta: #","io.modelcontextprotocol/logLevel":"warning""#, on: 2) == [
-                #"> logging/setLevel#c4 {"level":"warning"}"#, #"> tools/call#c3 {"name":"t","arguments":{"x":1}} modern level=warning"#,
+                #"> logging/setLevel#c4 {"level":"warning"}"#,
+                #"> tools/call#c3 {"name":"t","arguments":{"x":1}} modern level=warning"#,
             ])
         #expect(try played.gateway(#""id":"c4","result":{}"#) == [])
         let progress = #""method":"notifications/progress","params":{"progressToken":"p","progress":1}"#
         #expect(try played.gateway(progress).map { $0.prefix(4) } == ["< 1 "])
         #expect(try played.gateway(progress.replacing("\"p\"", with: "\"q\"")) == [])
-        func log(_ level: String) -> String { #""method":"notifications/message","params":{"level":"\#(level)","data":1}"# }
+        func log(_ level: String) -> String {
+            #""method":"notifications/message","params":{"level":"\#(level)","data":1}"#
+        }
         #expect(try played.gateway(log("error")).map { $0.prefix(4) } == ["< 2 "])
         #expect(try played.gateway(log("info")) == [])
         #expect(try played.gateway(log("error"), relatedTo: "c2") == [])
         // One level for all servers: only raised.
-        #expect(try played.asks(Self.call, Self.t, meta: #","io.modelcontextprotocol/logLevel":"error""#, on: 3).count == 1)
-        #expect(try played.asks(Self.call, Self.t, meta: #","io.modelcontextprotocol/logLevel":"debug""#, on: 4).count == 2)
+        #expect(
+            try played.asks(Self.call, Self.t, meta: #","io.modelcontextprotocol/logLevel":"error""#, on: 3).count == 1)
+        #expect(
+            try played.asks(Self.call, Self.t, meta: #","io.modelcontextprotocol/logLevel":"debug""#, on: 4).count == 2)
     }
 
     @Test func aListenHearsWhatItAskedForAndCanHave() throws {
         let played = try PlayedClient.open(#"{"tools":{"listChanged":true},"resources":{"subscribe":true}}"#)
-        let filter = #""notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["a:1","a:2"]}"#
+        let filter =
+            #""notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourceSubscriptions":["a:1","a:2"]}"#
         #expect(
             try played.asks(#""id":"L","method":"subscriptions/listen""#, filter, on: 1) == [
-                "> tools/list#c4", #"> resources/subscribe#c2 {"uri":"a:1"}"#, #"> resources/subscribe#c3 {"uri":"a:2"}"#,
+                "> tools/list#c4", #"> resources/subscribe#c2 {"uri":"a:1"}"#,
+                #"> resources/subscribe#c3 {"uri":"a:2"}"#,
             ])
         #expect(try played.gateway(#""id":"c2","result":{}"#) == [])
         #expect(try played.gateway(#""id":"c4","result":{"tools":[]}"#) == [])
@@ -250,8 +289,14 @@ import Testing
                 #"< 1 notifications/subscriptions/acknowledged {"notifications":{"toolsListChanged":true,"resourceSubscriptions":["a:1"]},\#(stamp)}"#
             ])
         // Another stream for the same resource costs the server nothing, and hears of nothing else.
-        #expect(try played.asks(#""id":9,"method":"subscriptions/listen""#, #""notifications":{"resourceSubscriptions":["a:1"]}"#, on: 2).count == 1)
-        #expect(try played.gateway(#""method":"notifications/tools/list_changed""#) == [#"< 1 notifications/tools/list_changed {\#(stamp)}"#])
+        #expect(
+            try played.asks(
+                #""id":9,"method":"subscriptions/listen""#, #""notifications":{"resourceSubscriptions":["a:1"]}"#, on: 2
+            ).count == 1)
+        #expect(
+            try played.gateway(#""method":"notifications/tools/list_changed""#) == [
+                #"< 1 notifications/tools/list_changed {\#(stamp)}"#
+            ])
         #expect(try played.gateway(#""method":"notifications/prompts/list_changed""#) == [])
         #expect(try played.gateway(#""method":"notifications/resources/updated","params":{"uri":"a:1"}"#).count == 2)
         #expect(try played.gateway(#""method":"notifications/resources/updated","params":{"uri":"a:2"}"#) == [])
@@ -262,9 +307,13 @@ import Testing
 
     @Test func theEndOfTheGatewayEndsEverything() throws {
         let played = try PlayedClient.open()
-        _ = try played.asks(#""id":"L","method":"subscriptions/listen""#, #""notifications":{"toolsListChanged":true}"#, on: 1)
+        _ = try played.asks(
+            #""id":"L","method":"subscriptions/listen""#, #""notifications":{"toolsListChanged":true}"#, on: 1)
         _ = try played.gateway(#""id":"c2","result":{"tools":[]}"#)
         _ = try played.asks(Self.call, Self.t, on: 2)
-        #expect(played.text(played.client.close(.internalError("over"))) == [#"< 1 {"resultType":"complete"}"#, "< 2 !-32603"])
+        #expect(
+            played.text(played.client.close(.internalError("over"))) == [
+                #"< 1 {"resultType":"complete"}"#, "< 2 !-32603",
+            ])
     }
 }

@@ -41,7 +41,10 @@ import Testing
     @Test(arguments: [
         (#"{"name":"a","arguments":{"x":1,"y":2}}"#, true),
         (#"{"arguments":{"y":2,"x":1},"name":"a"}"#, true),
-        (#"{"name":"a","arguments":{"x":1, "y":2},"inputResponses":{"k":{}},"requestState":"s","_meta":{"a":1}}"#, true),
+        (
+            #"{"name":"a","arguments":{"x":1, "y":2},"inputResponses":{"k":{}},"requestState":"s","_meta":{"a":1}}"#,
+            true
+        ),
         (#"{"name":"b","arguments":{"x":1,"y":2}}"#, false), (#"{"name":"a","arguments":{"x":1,"y":"2"}}"#, false),
         (#"{"name":"a","arguments":{"x":1}}"#, false),
     ])

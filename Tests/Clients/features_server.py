@@ -5,6 +5,7 @@ import warnings
 import anyio
 import mcp_types as types
 from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.runner import serve_loop
 from mcp.server.stdio import stdio_server
 
 warnings.simplefilter("ignore")
@@ -105,7 +106,9 @@ async def main():
         on_get_prompt=get_prompt, on_completion=complete, on_set_logging_level=empty)
     async with stdio_server() as (reading, writing):
         options = server.create_initialization_options(NotificationOptions(tools_changed=True, resources_changed=True))
-        await server.run(reading, writing, options)
+        # The handshake era alone: what both eras have is in `mcp_era_server.py`.
+        async with server.lifespan(server) as state:
+            await serve_loop(server, reading, writing, lifespan_state=state, init_options=options)
 
 
 anyio.run(main)

@@ -97,7 +97,7 @@ class Store(EventStore):
 
 
 class Guarded:
-    """Lets through only who has the key."""
+    """Lets through only who has the key, and only the handshake era: what both have is in `mcp_era_server.py`."""
 
     def __init__(self, app):
         self.app = app
@@ -105,6 +105,9 @@ class Guarded:
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and dict(scope["headers"]).get(b"x-key") != b"k":
             await PlainTextResponse("no key", 401)(scope, receive, send)
+            return
+        if dict(scope.get("headers", [])).get(b"mcp-protocol-version", b"").startswith(b"2026"):
+            await PlainTextResponse("unsupported protocol version", 400)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 

@@ -10,13 +10,14 @@ import Testing
             "clients": [["name": "c\u{1b}[2J", "revision": .null, "since": "s", "calls": 3]],
             "servers": [
                 [
-                    "name": "a", "state": "ready", "places": ["0123456789abcdef", "x"], "revision": "2025-11-25",
+                    "name": "a", "state": "ready", "places": ["0123456789abcdef", "x"], "era": "handshake",
+                    "revision": "2025-11-25",
                     "tools": 5, "calls": 3, "failed": 0, "lastError": .null,
                 ]
             ],
         ])
         #expect(text.hasPrefix("Gateway 7, running since 2026-11-24T14:40:12Z\n\nCLIENT"))
-        #expect(text.contains("a       ready  0123456789ab and 1 more  2025-11-25  5"))
+        #expect(text.contains("a       ready  0123456789ab and 1 more  handshake  2025-11-25  5"))
         #expect(!text.contains("\u{1b}"))
     }
 

@@ -233,7 +233,7 @@ import Toolkit
         defer { try? Files.remove(folder) }
         try await withGateway(connectors, settings: { $0.cache = folder }) { gateway in
             try await gateway.waitUntilListed()
-            try await until { try POSIX.list(folder).count == 3 }
+            try await until { try POSIX.list(folder).filter { $0.hasSuffix(".json") }.count == 3 }
         }
         try await withGateway(connectors, settings: { ($0.cache, $0.maximumRunning) = (folder, 2) }) { gateway in
             try await gateway.withClient { client async throws in

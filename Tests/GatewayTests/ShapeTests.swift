@@ -7,26 +7,35 @@ import Testing
 @Suite struct ShapeTests {
     @Test(
         arguments: [
-            (ProtocolVersion.v20251125, #"{"name":"t","title":"T","outputSchema":{},"icons":[],"x":1.0}"#),
+            (Revision.v20251125, #"{"name":"t","title":"T","outputSchema":{},"icons":[],"x":1.0}"#),
             (.v20250618, #"{"name":"t","title":"T","outputSchema":{},"x":1.0}"#),
             (.v20250326, #"{"name":"t","x":1.0}"#),
             (.v20241105, #"{"name":"t","x":1.0}"#),
         ])
-    func aToolIsWhatTheClientKnows(_ version: ProtocolVersion, _ expected: String) {
+    func aToolIsWhatTheClientKnows(_ version: Revision, _ expected: String) {
         let tool = raw(#"{"name":"t","title":"T","outputSchema":{},"icons":[],"x":1.0}"#)
         #expect(Shape.definition(tool, .tools, for: version).text == expected)
     }
 
     @Test(
         arguments: [
-            (ProtocolVersion.v20250618, nil),
+            (Revision.v20250618, nil),
             (.v20250326, #"{"content":[{"type":"text","text":"N: u"},{"type":"audio","mimeType":"m","data":"x"}]}"#),
             (.v20241105, #"{"content":[{"type":"text","text":"N: u"},{"type":"text","text":"[audio, m]"}]}"#),
-        ] as [(ProtocolVersion, String?)])
-    func aResultIsWhatTheClientKnows(_ version: ProtocolVersion, _ expected: String?) {
+        ] as [(Revision, String?)])
+    func aResultIsWhatTheClientKnows(_ version: Revision, _ expected: String?) {
         let result =
             #"{"content":[{"type":"resource_link","uri":"u","name":"N"},{"type":"audio","mimeType":"m","data":"x"}],"structuredContent":{}}"#
         #expect(Shape.result(raw(result), of: "tools/call", for: version).text == expected ?? result)
+    }
+
+    @Test(arguments: [
+        (Revision.v20251125, #"{"type":"object"}"#, true), (.v20251125, #"{"type":"array"}"#, false),
+        (.v20251125, ##"{"$ref":"#/$defs/a"}"##, true), (.v20260728, #"{"type":"array"}"#, true),
+    ])
+    func anyTypeOfOutputCameWithTheModernProtocol(_ version: Revision, _ schema: String, _ stays: Bool) {
+        let tool = raw(#"{"name":"t","outputSchema":\#(schema)}"#)
+        #expect((Shape.definition(tool, .tools, for: version)["outputSchema"] != nil) == stays)
     }
 
     @Test func whatIsKnownAlreadyStaysAsItIs() {
@@ -39,7 +48,7 @@ import Testing
     @Test(
         arguments: [
             (
-                ProtocolVersion.v20251125, true,
+                Revision.v20251125, true,
                 #"{"tools":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"tasks":{"list":{}}}"#
             ),
             (.v20250618, true, #"{"tools":{"listChanged":true},"resources":{"listChanged":true},"completions":{}}"#),
@@ -49,7 +58,7 @@ import Testing
                 #"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"logging":{}}"#
             ),
         ])
-    func capabilitiesAreThoseOfAllServers(_ version: ProtocolVersion, _ isComplete: Bool, _ expected: String) {
+    func capabilitiesAreThoseOfAllServers(_ version: Revision, _ isComplete: Bool, _ expected: String) {
         let all = [listing(#"{"tools":{}}"#), listing(#"{"resources":{},"completions":{},"tasks":{"list":{}}}"#)]
         #expect(Shape.capabilities(all, isComplete: isComplete, for: version).text == expected)
     }

@@ -39,7 +39,7 @@ struct Bench: Sendable {
     static func run(
         authorization: Authorization? = nil, limits: StreamableServer.Limits = .init(), servers: Set<String> = [],
         certificate: Current<ServerCertificate>? = nil, isReady: @escaping @Sendable () -> Bool = { true },
-        serve: (@Sendable (HTTPSession) async throws -> Void)? = nil,
+        serve: (@Sendable (any ServedSession) async throws -> Void)? = nil,
         _ body: @escaping @Sendable (Bench) async throws -> Void
     ) async throws {
         let client = HTTPClient(eventLoopGroupProvider: .singleton)

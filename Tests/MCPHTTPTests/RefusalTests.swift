@@ -78,7 +78,7 @@ import Testing
             let answer = try await bench.post(probe, with: ["mcp-protocol-version": "2026-07-28", "mcp-method": "x"])
             #expect(answer.status == 400)
             #expect(try answer.json["id"]?.int == 0)
-            #expect(try answer.json["error"]?["code"]?.int == -32600)
+            #expect(try answer.json["error"]?["code"]?.int == -32602)
         }
     }
 

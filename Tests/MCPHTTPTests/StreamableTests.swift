@@ -189,7 +189,7 @@ import Testing
     @Test func aServerThatEndsEndsItsSession() async throws {
         let failure = Failure(.unavailable, "demo-tools cannot start")
         try await Bench.run(serve: { session in
-            try await session.connect { messages, _ in for await _ in messages { break } }
+            try await session.connect { messages, _ in for try await _ in messages { break } }
             throw failure
         }) { (bench) async throws in
             let answer = try await bench.post(Bench.initialize)

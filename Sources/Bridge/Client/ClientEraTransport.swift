@@ -110,7 +110,8 @@ private final class ModernPipe: Sendable {
 
     private final class Open: Sendable {
         /// The ids that are in use, and which exchange each is.
-        let ids = Mutex<(byExchange: [ModernClient.Exchange: RPC.ID], byID: [RPC.ID: ModernClient.Exchange])>(([:], [:]))
+        let ids = Mutex<(byExchange: [ModernClient.Exchange: RPC.ID], byID: [RPC.ID: ModernClient.Exchange])>(
+            ([:], [:]))
 
         func begin(_ id: RPC.ID, _ exchange: ModernClient.Exchange) -> Bool {
             ids.withLock { ids in
@@ -158,7 +159,9 @@ private final class ModernPipe: Sendable {
             switch try RPC.Message(parsing: line) {
             case .request(let request): await take(request)
             case .notification(let note) where note.method == "notifications/cancelled":
-                guard let id = note.params?["requestId"].flatMap(RPC.ID.init), let exchange = open.end(id) else { return }
+                guard let id = note.params?["requestId"].flatMap(RPC.ID.init), let exchange = open.end(id) else {
+                    return
+                }
                 session.leave(exchange)
             // There are no others in this protocol, and no responses.
             case .notification, .response: return

@@ -55,7 +55,8 @@ extension ModernClient {
         switch (outcome, call.isTask) {
         case (.failure(let error), false) where error.code == -32601:
             let params = (call.request.params ?? RawJSON([:])).removing(["inputResponses", "requestState"])
-            return RPC.Request(id: call.request.id, method: "tools/call", params: params.replacing("task", with: RawJSON([:])))
+            return RPC.Request(
+                id: call.request.id, method: "tools/call", params: params.replacing("task", with: RawJSON([:])))
         case (.success(let result), true):
             guard let task = result["task"]?["taskId"] else { return nil }
             return RPC.Request(
@@ -137,7 +138,10 @@ extension ModernClient {
         // Addresses are told to people, not kept: the modern protocol has no names for visits.
         let params = request.params?.removing(["elicitationId"])
         call.asks.append(
-            ("q\(call.round)_\(call.asks.count + 1)", request.id, .init(key: "", method: request.method, params: params)))
+            (
+                "q\(call.round)_\(call.asks.count + 1)", request.id,
+                .init(key: "", method: request.method, params: params)
+            ))
         calls[id] = call
         guard let exchange = call.exchange else { return [] }
         return park(id, on: exchange, now: now)

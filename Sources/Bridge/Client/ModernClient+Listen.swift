@@ -119,9 +119,11 @@ extension ModernClient {
         switch notification.method {
         case "notifications/progress":
             let token = notification.params?["progressToken"]
-            let call = related.flatMap { calls[$0] } ?? calls.values.first { call in
-                token != nil && call.request.params?["_meta"]?["progressToken"] == token
-            }
+            let call =
+                related.flatMap { calls[$0] }
+                ?? calls.values.first { call in
+                    token != nil && call.request.params?["_meta"]?["progressToken"] == token
+                }
             return call?.exchange.map { [.notify($0, notification)] } ?? []
         case "notifications/message": return logged(notification, related)
         case "notifications/cancelled": return takenBack(notification)

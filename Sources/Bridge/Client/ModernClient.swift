@@ -167,7 +167,9 @@ package struct ModernClient: Sendable {
     /// Nobody has come back for a parked call in time.
     package mutating func expired(_ id: RPC.ID) -> [Action] {
         guard let call = calls[id], call.exchange == nil else { return [] }
-        return abandon(id) + [.log("a \(call.request.method) that waited for input was given up: nobody came back for it")]
+        return abandon(id) + [
+            .log("a \(call.request.method) that waited for input was given up: nobody came back for it")
+        ]
     }
 
     /// A message of the gateway's.

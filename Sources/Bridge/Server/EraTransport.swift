@@ -27,6 +27,8 @@ package struct EraTransport: Transport {
         self.onVerdict = onVerdict
     }
 
+    package var sendsRequestsSideBySide: Bool { base.sendsRequestsSideBySide }
+
     package func connect<R: Sendable>(
         _ body: (AsyncThrowingChannel<ByteBuffer, any Error>, @escaping SendMessage) async throws -> R
     ) async throws -> R {
@@ -89,7 +91,8 @@ private final class ServerEraSession: Sendable {
     private let timers = AsyncStream.makeStream(of: (Duration, Timer).self, bufferingPolicy: .bufferingOldest(8192))
 
     init(
-        known: EraProbe.Verdict?, isRelated: Bool, send: @escaping SendMessage, log: @escaping @Sendable (String) -> Void,
+        known: EraProbe.Verdict?, isRelated: Bool, send: @escaping SendMessage,
+        log: @escaping @Sendable (String) -> Void,
         onVerdict: @escaping @Sendable (EraProbe.Verdict) -> Void
     ) {
         self.known = known
@@ -124,22 +127,16 @@ private final class ServerEraSession: Sendable {
     /// A message of the gateway's.
     func send(_ bytes: ByteBuffer) async throws {
         if phase.withLock({ if case .handshake = $0 { true } else { false } }) {
-            return try await output(Self.stripped(bytes), .none)
+            return try await output(Envelope.stripped(message: bytes), .none)
         }
         let message = try RPC.Message(parsing: bytes)
         for effect in phase.withLock({ sent(message, bytes, &$0) }) {
-            if case .toGateway(let bytes) = effect { replies.continuation.yield(bytes) } else { try await perform(effect) }
+            if case .toGateway(let bytes) = effect {
+                replies.continuation.yield(bytes)
+            } else {
+                try await perform(effect)
+            }
         }
-    }
-
-    /// Takes a modern client's envelope off.
-    private static func stripped(_ bytes: ByteBuffer) throws -> ByteBuffer {
-        guard bytes.mentions("io.modelcontextprotocol/") else { return bytes }
-        guard case .request(let request) = try RPC.Message(parsing: bytes), let params = request.params else {
-            return bytes
-        }
-        let plain = Envelope.stripped(from: params)
-        return RPC.Message.request(RPC.Request(id: request.id, method: request.method, params: plain)).bytes
     }
 
     private func perform(_ change: (inout Phase) -> [Effect]) async throws {
@@ -166,7 +163,7 @@ private final class ServerEraSession: Sendable {
             return probed(actions, &phase)
         // Nothing is sent before the handshake has been answered, but that it is taken back.
         case .probing: return []
-        case .handshake: return [.toServer((try? Self.stripped(bytes)) ?? bytes)]
+        case .handshake: return [.toServer((try? Envelope.stripped(message: bytes)) ?? bytes)]
         case .modern(var server):
             let actions = server.receive(message)
             phase = .modern(server)
@@ -258,24 +255,6 @@ private final class ServerEraSession: Sendable {
                 log(text)
                 return nil
             }
-        }
-    }
-}
-
-extension ByteBuffer {
-    /// Whether a name that ends in a slash stands somewhere in these bytes.
-    fileprivate func mentions(_ name: StaticString) -> Bool {
-        withUnsafeReadableBytes { bytes in
-            let length = name.utf8CodeUnitCount
-            var rest = bytes[...]
-            while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
-                let start = slash + 1 - length
-                if start >= 0, bytes[start...slash].elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length)) {
-                    return true
-                }
-                rest = rest[(slash + 1)...]
-            }
-            return false
         }
     }
 }

@@ -40,6 +40,10 @@ package final class EraVerdicts: Sendable {
             let revision: Revision = if case .modern(let revision) = verdict { revision } else { .init(.latest) }
             return (name, .string(revision.rawValue))
         }
-        try? Files.write(JSON.object(.init(members)).bytes, to: file)
+        // A hint that cannot be written is none.
+        do {
+            try Files.makeDirectory(file.removingLastComponent(), mode: 0o700)
+            try Files.write(JSON.object(.init(members)).bytes, to: file, mode: 0o600)
+        } catch {}
     }
 }

@@ -110,7 +110,9 @@ extension ModernServer {
     private static func plain(_ result: RawJSON, of method: String) -> RawJSON {
         let plain = ModernResult.plain(result, of: method)
         // Anything but an object came with this protocol; the text beside it says the same.
-        guard method == "tools/call", let structure = plain["structuredContent"], !structure.isObject else { return plain }
+        guard method == "tools/call", let structure = plain["structuredContent"], !structure.isObject else {
+            return plain
+        }
         return plain.removing(["structuredContent"])
     }
 
@@ -152,7 +154,9 @@ extension ModernServer {
 
     /// The gateway has answered one of the questions.
     mutating func answered(_ response: RPC.Response) -> [Action] {
-        guard let id = response.id, let ask = asks.removeValue(forKey: id), var call = calls[ask.call] else { return [] }
+        guard let id = response.id, let ask = asks.removeValue(forKey: id), var call = calls[ask.call] else {
+            return []
+        }
         switch response.outcome {
         case .failure(let error):
             return forget(ask.call) + [Self.reply(call.request.id, error)]

@@ -75,7 +75,8 @@ extension ModernServer {
             actions += listening.uris.map { uri in
                 .deliver(
                     .notification(
-                        RPC.Notification(method: "notifications/resources/updated", params: RawJSON(["uri": .string(uri)]))))
+                        RPC.Notification(
+                            method: "notifications/resources/updated", params: RawJSON(["uri": .string(uri)]))))
             }
         }
         return actions

@@ -6,7 +6,7 @@ internal import Synchronization
 /// A list as it goes to clients of one revision.
 struct PageKey: Hashable {
     let kind: ListKind
-    let version: ProtocolVersion
+    let version: Revision
 }
 
 extension Surface {
@@ -17,7 +17,7 @@ extension Surface {
     /// One page of a list as the result of its request, put together once for all who ask.
     ///
     /// - Throws: −32602 for a cursor that is none of this surface's.
-    func page(_ kind: ListKind, cursor: String?, version: ProtocolVersion) throws(RPC.Error) -> RawJSON {
+    func page(_ kind: ListKind, cursor: String?, version: Revision) throws(RPC.Error) -> RawJSON {
         let key = PageKey(kind: kind, version: version)
         let all = pages.withLock { pages in
             if let found = pages[key] { return found }
@@ -47,7 +47,7 @@ extension Surface {
         return page
     }
 
-    private func makePages(_ kind: ListKind, _ version: ProtocolVersion) -> [RawJSON] {
+    private func makePages(_ kind: ListKind, _ version: Revision) -> [RawJSON] {
         var pages: [[RawJSON]] = [[]]
         var size = 0
         for entry in lists[kind] ?? [] {

@@ -31,12 +31,14 @@ struct Plan: Sendable {
         var plan: Plan?
         switch request.method {
         case "tools/call":
-            let members = params.members(named: ["name", "task"])
+            let members = params.members(named: ["name", "task", "_meta"])
             guard let name = members[0]?.string else { throw .invalidParams("tools/call without a name") }
             guard let route = surface.route(.tools, name) else { return nil }
             plan = Plan(request, route, params, "name", of: name)
             plan?.tool = route.name
-            if let task = members[1], !task.isNull { plan?.effect = .task }
+            // In the modern protocol it is the server that decides.
+            let mayBecomeTask = members[1].map { !$0.isNull } ?? (members[2]?[Envelope.versionKey] != nil)
+            if mayBecomeTask { plan?.effect = .task }
         case "prompts/get":
             guard let name = params["name"]?.string else { throw .invalidParams("prompts/get without a name") }
             guard let route = surface.route(.prompts, name) else { return nil }
@@ -50,7 +52,7 @@ struct Plan: Sendable {
             // The answer speaks of what was asked for, also where that is in no list.
             if route.name != uri { plan?.rewritten[route.name] = uri }
         case "completion/complete": plan = try completion(request, params, surface)
-        case "tasks/get", "tasks/result", "tasks/cancel":
+        case "tasks/get", "tasks/result", "tasks/cancel", "tasks/update":
             guard let name = params["taskId"]?.string else {
                 throw .invalidParams("\(request.method) without a taskId")
             }

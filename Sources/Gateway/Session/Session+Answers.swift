@@ -10,6 +10,7 @@ extension Session {
             if request.method == "initialize" {
                 let stated = request.params?["capabilities"]
                 state.capabilities = stated?.isObject == true ? stated ?? RawJSON([:]) : RawJSON([:])
+                state.isModern = Envelope.isMarked(request.params)
                 let client = request.params?["clientInfo"]
                 let words = [client?["name"]?.string ?? "unknown", client?["version"]?.string ?? ""]
                 state.clientName = words.filter { !$0.isEmpty }.map { String($0.prefix(64)) }.joined(separator: " ")
@@ -28,7 +29,7 @@ extension Session {
             guard let text = cursor.string else { throw .invalidParams("a cursor is a string") }
             let paged = state.withLock { $0.paged[kind] }
             return try (paged?.knows(text) == true ? paged ?? surface : surface)
-                .page(kind, cursor: text, version: version)
+                .page(kind, cursor: text, version: revision)
         }
         let surface = surface
         state.withLock { state in
@@ -36,7 +37,7 @@ extension Session {
             state.paged[kind] = surface
         }
         gateway.wasShown(surface, view)
-        return try surface.page(kind, cursor: nil, version: version)
+        return try surface.page(kind, cursor: nil, version: revision)
     }
 
     func plan(_ request: RPC.Request) throws(RPC.Error) -> Plan? {

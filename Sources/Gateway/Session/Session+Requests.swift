@@ -107,7 +107,7 @@ extension Session: Peer.Handler {
         case .failure: return outcome
         case .success(let answer):
             var result = plan.rewritten.isEmpty ? answer : URIRewriting.result(answer, of: plan.method, plan.rewritten)
-            result = Shape.result(result, of: plan.method, for: version)
+            result = Shape.result(result, of: plan.method, for: revision)
             return .success(noted(result, plan))
         }
     }
@@ -135,6 +135,10 @@ extension Session: Peer.Handler {
             state.withLock { state in state.subscriptions[shown] = nil }
             return result
         case .task:
+            if result["resultType"]?.string == "task", let id = result["taskId"]?.string {
+                let name = state.withLock { $0.tasks.add(.init(server: plan.server, id: id)) }
+                return name == id ? result : result.replacing("taskId", with: RawJSON(.string(name)))
+            }
             guard let task = result["task"], let id = task["taskId"]?.string else { return result }
             let name = state.withLock { $0.tasks.add(.init(server: plan.server, id: id)) }
             return name == id

@@ -34,6 +34,8 @@ final class Session: Sendable {
         var calls = 0
         /// What it calls itself; nil before it has.
         var clientName: String?
+        /// Whether it is a modern one, to whom the bridge makes a session.
+        var isModern = false
         var isClosed = false
     }
 
@@ -64,6 +66,9 @@ final class Session: Sendable {
     var version: ProtocolVersion {
         state.withLock { if case .initialized(let version) = $0.lifecycle.phase { version } else { .latest } }
     }
+
+    /// What the client knows: decides how things are said to it.
+    var revision: Revision { state.withLock { $0.isModern } ? .latest : Revision(version) }
 
     func connected(to client: Peer) { state.withLock { $0.client = client } }
 

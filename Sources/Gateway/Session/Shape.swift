@@ -4,19 +4,25 @@ internal import MCP
 /// What a client of an older revision does not know, taken off or said in words that it does. For the latest revision
 /// everything stays as it is.
 enum Shape {
-    private static func knows(_ version: ProtocolVersion, since: ProtocolVersion) -> Bool {
-        let all = ProtocolVersion.allCases
+    private static func knows(_ version: Revision, since: Revision) -> Bool {
+        let all = Revision.allCases
         return (all.firstIndex(of: version) ?? 0) >= (all.firstIndex(of: since) ?? 0)
     }
 
-    static func definition(_ definition: RawJSON, _ kind: ListKind, for version: ProtocolVersion) -> RawJSON {
+    static func definition(_ definition: RawJSON, _ kind: ListKind, for version: Revision) -> RawJSON {
         var unknown: [String] = []
         if !knows(version, since: .v20251125) { unknown += ["icons", "execution"] }
         if !knows(version, since: .v20250618) { unknown += kind == .tools ? ["title", "outputSchema"] : ["title"] }
+        // Any type at the root came with the modern protocol.
+        if version.era == .handshake, kind == .tools, let type = definition["outputSchema"]?["type"],
+            type.string != "object"
+        {
+            unknown.append("outputSchema")
+        }
         return unknown.isEmpty ? definition : definition.removing(unknown)
     }
 
-    static func result(_ result: RawJSON, of method: String, for version: ProtocolVersion) -> RawJSON {
+    static func result(_ result: RawJSON, of method: String, for version: Revision) -> RawJSON {
         guard !knows(version, since: .v20250618) else { return result }
         switch method {
         case "tools/call":
@@ -31,7 +37,7 @@ enum Shape {
         }
     }
 
-    private static func block(_ block: RawJSON, for version: ProtocolVersion) -> RawJSON {
+    private static func block(_ block: RawJSON, for version: Revision) -> RawJSON {
         switch block["type"]?.string {
         case "resource_link":
             let name = block["title"]?.string ?? block["name"]?.string ?? "resource"
@@ -54,7 +60,7 @@ enum Shape {
     ///
     /// - Parameter isComplete: false where a server has not told its own yet; then all that it may turn out to have.
     static func capabilities(
-        _ listings: [ServerListing], isComplete: Bool, for version: ProtocolVersion
+        _ listings: [ServerListing], isComplete: Bool, for version: Revision
     ) -> JSON {
         func has(_ name: String) -> Bool { !isComplete || listings.contains { $0.has(name) } }
         var all = JSON.Object()

@@ -58,6 +58,9 @@ struct CallTable<Owner: AnyObject & Sendable>: Sendable {
         }
     }
 
+    /// The call that the server knows as this request.
+    func call(_ id: RPC.ID) -> Call? { calls.values.first { $0.id == id } }
+
     /// The latest call of an owner.
     func latest(of owner: Owner) -> Call? {
         calls.filter { $0.value.owner === owner }.max { $0.key < $1.key }?.value

@@ -106,8 +106,13 @@ extension Upstream: Peer.Handler {
     /// Whom something concerns that the server says without saying whom: the client it works for, and the latest call.
     /// Nobody, where several clients share it and more than one has a call under way: guessing would tell one's secrets
     /// to another.
-    private var audience: (session: Session, request: RPC.ID?)? {
+    ///
+    /// - Parameter params: name the call where the server's protocol or transport tells.
+    private func audience(of params: RawJSON?) -> (session: Session, request: RPC.ID?)? {
         state.withLock { state in
+            if state.report.era == .modern, let call = CallTag.read(params).flatMap({ state.calls.call($0) }) {
+                return (call.owner, call.request)
+            }
             guard let session = owner ?? state.calls.soleOwner else { return nil }
             return (session, state.calls.latest(of: session)?.request)
         }
@@ -117,8 +122,12 @@ extension Upstream: Peer.Handler {
 
     func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission {
         if request.method == "ping" { return .answer(RawJSON([:])) }
-        guard let audience else { return try Session.refusal(of: request.method, "no client's call is under way") }
-        return try audience.session.ask(request, from: peer, relatedTo: audience.request)
+        guard let audience = audience(of: request.params) else {
+            return try Session.refusal(of: request.method, "no client's call is under way")
+        }
+        let plain = RPC.Request(
+            id: request.id, method: request.method, params: CallTag.write(nil, into: request.params))
+        return try audience.session.ask(plain, from: peer, relatedTo: audience.request)
     }
 
     func receive(_ notification: RPC.Notification, from peer: Peer) async {
@@ -136,8 +145,10 @@ extension Upstream: Peer.Handler {
         case "notifications/tasks/status":
             for session in gateway.sessions(of: self) { session.taskChanged(notification, at: server) }
         default:
-            guard let audience else { return }
-            audience.session.tell(notification, relatedTo: audience.request)
+            guard let audience = audience(of: notification.params) else { return }
+            let plain = RPC.Notification(
+                method: notification.method, params: CallTag.write(nil, into: notification.params))
+            audience.session.tell(plain, relatedTo: audience.request)
             // A server that only one client uses waits for that client.
             if owner != nil { await audience.session.room() }
         }

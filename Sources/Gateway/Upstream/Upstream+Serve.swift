@@ -25,7 +25,7 @@ extension Upstream {
             self.state.withLock { state in
                 state.link = link
                 state.wasReady = true
-                state.report.version = client.server.version.rawValue
+                state.report.agreed(on: client.server.version)
                 return state.life.becameReady(now: .now)
             }.fulfil(.success(link))
             defer {

@@ -1,3 +1,4 @@
+internal import Bridge
 internal import Core
 internal import MCP
 internal import NIOCore
@@ -212,13 +213,23 @@ final class Upstream: Sendable {
             state.wasReady = false
         }
         do {
-            try await deployment.connector.connect(onProgress: { self.note($0, since: start) }) { transport in
+            try await connector.connect(onProgress: { self.note($0, since: start) }) { transport in
                 try await self.serve(over: transport, ending, since: start)
             }
             return Task.isCancelled ? .cancelled : .idle
         } catch {
             return Task.isCancelled ? .cancelled : .died(explained(error))
         }
+    }
+
+    /// Servers elsewhere are spoken to in the handshake era only: what their transports say of a refusal has to reach
+    /// whoever reaches them.
+    private var connector: any Connector {
+        guard deployment.server.remote == nil else { return HandshakeConnector(deployment.connector) }
+        return EraConnector(
+            deployment.connector, verdicts: gateway.verdicts,
+            key: { await self.gateway.name(of: self.deployment) },
+            onVerdict: { verdict in self.state.withLock { $0.report.settle(verdict) } })
     }
 
     private func note(_ step: ConnectionStep, since start: ContinuousClock.Instant) {
@@ -256,8 +267,19 @@ final class Upstream: Sendable {
 /// What is told of a running server.
 struct UpstreamReport: Sendable {
     var place: String?
-    var version: String?
+    private(set) var era: Era?
+    private(set) var version: String?
     var calls = 0
     var failed = 0
     var lastError: String?
+
+    mutating func settle(_ verdict: EraProbe.Verdict) {
+        era = verdict.era
+        if case .modern(let revision) = verdict { version = revision.rawValue }
+    }
+
+    /// Notes the revision of the handshake; a modern server's is the gateway's own.
+    mutating func agreed(on agreed: ProtocolVersion) {
+        if era != .modern { (era, version) = (.handshake, agreed.rawValue) }
+    }
 }

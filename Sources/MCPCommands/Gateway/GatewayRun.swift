@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Bridge
 internal import Commands
 internal import Core
 internal import Gateway
@@ -53,7 +54,8 @@ struct GatewayRun: AsyncParsableCommand {
                 try await Gateway.run(servers: chosen, settings: settings, engine: engine, onEvent: onEvent) {
                     gateway in
                     try await watched(gateway, context.paths, err) {
-                        try await gateway.serve(over: StdioTransport(), isOnly: true)
+                        let transport = ClientEraTransport(StdioTransport()) { gateway.warn($0) }
+                        try await gateway.serve(over: transport, isOnly: true)
                     }
                 }
             case .http(let style, let port):

@@ -34,20 +34,22 @@ struct GatewayStatus: AsyncParsableCommand {
             case let value?: value.text
             }
         }
-        var clients = Table(["CLIENT", "REVISION", "CONNECTED SINCE", "CALLS"])
+        var clients = Table(["CLIENT", "ERA", "REVISION", "CONNECTED SINCE", "CALLS"])
         for client in report["clients"]?.array ?? [] {
             clients.append([
-                cell(client["name"]), cell(client["revision"]), cell(client["since"]), cell(client["calls"]),
+                cell(client["name"]), cell(client["era"]), cell(client["revision"]), cell(client["since"]),
+                cell(client["calls"]),
             ])
         }
-        var servers = Table(["SERVER", "STATE", "WHERE", "REVISION", "TOOLS", "CALLS", "FAILED", "LAST ERROR"])
+        var servers = Table(["SERVER", "STATE", "WHERE", "ERA", "REVISION", "TOOLS", "CALLS", "FAILED", "LAST ERROR"])
         for server in report["servers"]?.array ?? [] {
             let places = (server["places"]?.array ?? []).compactMap(\.string)
             let place = places.first.map { first in
                 String(first.prefix(12)) + (places.count > 1 ? " and \(places.count - 1) more" : "")
             }
             servers.append([
-                cell(server["name"]), cell(server["state"]), place ?? "-", cell(server["revision"]),
+                cell(server["name"]), cell(server["state"]), place ?? "-", cell(server["era"]),
+                cell(server["revision"]),
                 cell(server["tools"]), cell(server["calls"]), cell(server["failed"]),
                 String(cell(server["lastError"]).prefix(160)),
             ])

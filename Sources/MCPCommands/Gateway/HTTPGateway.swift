@@ -71,7 +71,7 @@ struct HTTPGateway: Sendable {
     }
 
     /// The servers a session sees: those its user may use, or the one that it has addressed, under its own names.
-    private func view(of session: HTTPSession) -> GatewayView {
+    private func view(of session: any ServedSession) -> GatewayView {
         if case .server(let name) = session.scope {
             return session.principal.may(use: name) ? .only(name) : .some([])
         }

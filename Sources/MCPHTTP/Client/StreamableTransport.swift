@@ -22,11 +22,12 @@ package final class StreamableTransport: Transport {
     /// How long a server may take to accept what it need not answer.
     private static let patience = Duration.seconds(30)
 
-    private let http: RemoteHTTP
-    private let state = Mutex(StreamableState())
-    private let incoming = Messages()
+    let http: RemoteHTTP
+    let state = Mutex(StreamableState())
+    let incoming = Messages()
+    let toolHeaders = Mutex(ToolHeaders())
     /// Streams to be read beside everything else.
-    private let jobs = AsyncChannel<@Sendable () async -> Void>()
+    let jobs = AsyncChannel<@Sendable () async -> Void>()
     private let refusal = Mutex<Failure?>(nil)
 
     init(_ http: RemoteHTTP) { self.http = http }
@@ -64,10 +65,13 @@ package final class StreamableTransport: Transport {
     private func send(_ bytes: ByteBuffer) async throws {
         if state.withLock({ $0.isLost }) { throw NotSent(reason: Self.lost) }
         switch try RPC.Message(parsing: bytes) {
+        case .request(let request) where Envelope.isMarked(request.params): await exchange(request, bytes)
         case .request(let request): try await ask(request, bytes)
         case .notification(let note):
             if note.method == "notifications/cancelled", let id = note.params?["requestId"].flatMap(RPC.ID.init) {
-                state.withLock { $0.stop(id) }?.fulfil(.success(()))
+                let isOver = state.withLock { $0.stop(id) }?.fulfil(.success(())) != nil
+                // In the modern protocol the closed stream says it; there is no session to tell.
+                if isOver, state.withLock({ $0.version == nil }) { return }
             }
             try await tell(bytes)
             if note.method == "notifications/initialized" { await jobs.send { [self] in await listen() } }
@@ -244,7 +248,7 @@ package final class StreamableTransport: Transport {
     /// Hands every message of a stream on.
     ///
     /// - Returns: how the stream broke; nil where it ended.
-    private func events(
+    func events(
         of response: HTTPClientResponse, _ position: inout StreamPosition,
         _ body: (ByteBuffer) async throws -> Void
     ) async -> (any Error)? {
@@ -264,7 +268,7 @@ package final class StreamableTransport: Transport {
 
     // MARK: Ends
 
-    private var authority: String { http.endpoint.address.authority }
+    var authority: String { http.endpoint.address.authority }
     private static let lost = Failure(.unavailable, "the call was not made", cause: SessionLost())
 
     /// What a status that is an error means; the session is over where the server does not know it any more.

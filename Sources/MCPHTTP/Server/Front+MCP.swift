@@ -23,8 +23,8 @@ extension Front {
                 .notAcceptable, .invalidRequest("Accept must allow application/json and text/event-stream"))
         }
         let payload = try await payload(of: request, from: caller.principal)
-        switch Era(header: request.headers[.protocolVersion], payload) {
-        case .stateless: throw unsupportedVersion(id: payload.id)
+        switch payload.era(version: request.headers[.protocolVersion]) {
+        case .modern: return try await modern(payload, request, caller, context)
         case .handshake: return try await handshake(payload, request, caller, context)
         }
     }

@@ -10,6 +10,7 @@ struct Front: HTTPResponder {
     let configuration: StreamableServer.Configuration
     let gate: Gate
     let sessions: Sessions
+    let modernSessions: ModernSessions
     let limiter = RateLimiter()
 
     /// Paths that everybody may ask for, and what they say.

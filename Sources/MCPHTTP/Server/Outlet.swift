@@ -113,6 +113,15 @@ final class Outlet: Sendable, Equatable {
     /// Bytes that wait.
     var size: Int { state.withLock { $0.queue.size } }
 
+    /// Queues an item where there is room.
+    func offer(_ item: Item) -> Bool {
+        change { state in
+            guard !state.queue.isClosed, state.queue.hasRoom else { return false }
+            state.queue.add(item)
+            return true
+        }
+    }
+
     /// Waits until there is room, the stream is closed, or the task is cancelled.
     func room() async {
         while !Task.isCancelled, !hasRoom { await waitForChange() }

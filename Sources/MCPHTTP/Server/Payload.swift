@@ -55,6 +55,16 @@ enum Payload: Sendable {
         if case .message(.request(let request), _) = self { request.id } else { nil }
     }
 
+    /// Which of the protocol's two eras it belongs to; the one place where that is decided.
+    ///
+    /// - Parameter version: the header `MCP-Protocol-Version`.
+    func era(version: String?) -> Era {
+        switch self {
+        case .message(let message, _): Era.ofHTTP(version: version, message: message)
+        case .batch: version.map { ProtocolVersion(rawValue: $0) == nil } ?? false ? .modern : .handshake
+        }
+    }
+
     var requests: [RPC.Request] {
         func request(_ message: RPC.Message) -> RPC.Request? {
             if case .request(let request) = message { request } else { nil }
@@ -63,29 +73,5 @@ enum Payload: Sendable {
         case .message(let message, _): return request(message).map { [$0] } ?? []
         case .batch(let messages): return messages.compactMap { request($0.message) }
         }
-    }
-}
-
-/// Which of the protocol's two eras a POST belongs to; the one place where that is decided.
-///
-/// Up to 2025-11-25 a session begins with a handshake; from 2026-07-28 on every request stands for itself and says so
-/// in its header and its body.
-enum Era: Sendable, Hashable {
-    case handshake
-    case stateless
-
-    /// - Parameter header: `MCP-Protocol-Version`.
-    init(header: String?, _ payload: Payload) {
-        if case .message(.request(let request), _) = payload {
-            if request.method == "initialize" {
-                self = .handshake
-                return
-            }
-            if request.params?["_meta"]?["io.modelcontextprotocol/protocolVersion"] != nil {
-                self = .stateless
-                return
-            }
-        }
-        self = header.map { ProtocolVersion(rawValue: $0) == nil } ?? false ? .stateless : .handshake
     }
 }

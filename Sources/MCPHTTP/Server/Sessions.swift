@@ -90,7 +90,7 @@ struct SessionService: Service {
     let sessions: Sessions
     let limits: StreamableServer.Limits
     let logger: Logger
-    let serve: @Sendable (HTTPSession) async throws -> Void
+    let serve: @Sendable (any ServedSession) async throws -> Void
 
     func run() async throws {
         await withDiscardingTaskGroup { group in

@@ -11,12 +11,13 @@ internal import SystemPackage
 package struct StreamableServer: Service {
     private let configuration: Configuration
     private let logger: Logger
-    private let serve: @Sendable (HTTPSession) async throws -> Void
+    private let serve: @Sendable (any ServedSession) async throws -> Void
 
     /// - Parameter serve: runs one session's server, in a child task, until the client has ended the session; a session
     ///   ends with it. It is cancelled when the server shuts down, and waited for.
     package init(
-        configuration: Configuration, logger: Logger, serve: @escaping @Sendable (HTTPSession) async throws -> Void
+        configuration: Configuration, logger: Logger,
+        serve: @escaping @Sendable (any ServedSession) async throws -> Void
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -54,7 +55,9 @@ package struct StreamableServer: Service {
         let gate = Gate(
             host: configuration.host, names: Set(configuration.names.map { $0.lowercased() }),
             authorization: configuration.authorization)
-        let front = Front(configuration: configuration, gate: gate, sessions: sessions)
+        let modern = ModernSessions(maximum: limits.sessions, idleLimit: limits.idle, logger: logger)
+        let front = Front(
+            configuration: configuration, gate: gate, sessions: sessions, modernSessions: modern)
         let (onListening, port) = (configuration.onListening, configuration.port)
         // What the libraries have to say is about their sockets; what matters here comes as an error.
         var quiet = logger
@@ -74,7 +77,8 @@ package struct StreamableServer: Service {
             onServerRunning: { await onListening($0.localAddress?.port ?? port) }, logger: quiet)
         let running = SessionService(sessions: sessions, limits: limits, logger: logger, serve: serve)
         // They end in reverse: while sessions drain, new requests are still told that they come too late.
-        let services: [any Service] = [application, running]
+        let runningModern = ModernSessionService(sessions: modern, limits: limits, logger: logger, serve: serve)
+        let services: [any Service] = [application, running, runningModern]
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             logger: quiet)
