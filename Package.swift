@@ -110,12 +110,12 @@ let package = Package(
             ["Bridge", "Core", "Dialects", "JSONSchema", "MCP", "ModelStore", "OCI", nioCore, system]),
         library(
             "Inference",
-            ["Core", "CPlatform", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
+            ["Core", "CPlatform", logging, nioCore, nioHTTP1, nioPosix, subprocess, system],
             resources: [.embedInCode("Resources/llama_server.py"), .embedInCode("Resources/backends.json")]),
         library(
             "RunnerAPI",
             [
-                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms, asyncHTTPClient,
+                "Core", "Dialects", "Hub", "Inference", "ModelStore", "OCI", asyncAlgorithms,
                 crypto, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, logging, nioCore, nioHTTP1,
                 nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, swiftASN1, system, x509,
             ]),
@@ -181,7 +181,7 @@ let package = Package(
             ["ModelStore", "Hub", "OCI", "ParserChecks", "Core", asyncHTTPClient, crypto, nioCore, system]),
         tests("JSONSchemaTests", ["JSONSchema", "ParserChecks", "Core", system]),
         tests("DialectsTests", ["Dialects", "JSONSchema", "ParserChecks", "Core", nioCore, system]),
-        tests("InferenceTests", ["Inference", "Core", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, system]),
+        tests("InferenceTests", ["Inference", "Core", logging, nioCore, nioHTTP1, nioPosix, system]),
         tests(
             "RunnerAPITests",
             [

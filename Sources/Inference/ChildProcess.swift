@@ -1,4 +1,3 @@
-package import AsyncHTTPClient
 package import Core
 package import Logging
 internal import NIOCore
@@ -51,14 +50,12 @@ package struct ChildProcess: Sendable {
 
     package let spec: Spec
     package let policy: Policy
-    private let client: HTTPClient
     private let logger: Logger
 
     /// - Parameter logger: gets every line the child writes.
-    package init(_ spec: Spec, policy: Policy, client: HTTPClient, logger: Logger) {
+    package init(_ spec: Spec, policy: Policy, logger: Logger) {
         self.spec = spec
         self.policy = policy
-        self.client = client
         self.logger = logger
     }
 

@@ -1,7 +1,9 @@
 package import SystemPackage
 
 /// What a runner is asked to hold: one model's files for one kind of work.
-package struct Load: Sendable, Hashable {
+///
+/// An object, though a value in all other respects: every request passes it on many times.
+package final class Load: Sendable, Hashable {
     /// The kind of work, which decides how the engine is started.
     package enum Mode: String, Sendable, Hashable, CaseIterable {
         case completion
@@ -94,6 +96,17 @@ package struct Load: Sendable, Hashable {
 
     static let smallestContext = 1024
 
+    /// Whether a runner for the one is a runner for the other.
+    func isSame(as other: Load) -> Bool { self === other || key == other.key }
+
+    package static func == (a: Load, b: Load) -> Bool {
+        a === b
+            || a.key == b.key && a.modelName == b.modelName && a.files == b.files && a.draft == b.draft
+                && a.keepAlive == b.keepAlive && a.memory == b.memory
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(key) }
+
     /// What it takes with a context.
     func needs(context: Int?) -> Memory { memory?.memory(context: context) ?? .zero }
 
@@ -109,7 +122,7 @@ package struct Load: Sendable, Hashable {
         self.memory = memory
     }
 
-    package init(
+    package convenience init(
         backend: String, modelID: String, modelName: String, mode: Mode = .completion, files: ModelFiles,
         draft: Draft? = nil, configuration: EngineConfiguration = .init(), keepAlive: KeepAlive = .standard,
         memory: MemoryEstimate? = nil

@@ -1,5 +1,3 @@
-package import SystemPackage
-
 /// One live engine with its model loaded, reached over its address.
 package struct Runner: Sendable, Hashable {
     /// Unique within the process, so that a late release never hits a successor in the same slot.
@@ -10,9 +8,6 @@ package struct Runner: Sendable, Hashable {
     /// Tokens it was started with; nil where the engine chose.
     package let context: Int?
     package let address: EngineAddress
-
-    /// The address of a path on this runner, for AsyncHTTPClient.
-    package func url(_ path: String) -> String { address.url(path) }
 }
 
 /// A runner as the `ps` route shows it.
@@ -32,22 +27,4 @@ package struct RunnerStatus: Sendable, Hashable {
     package let memory: Memory
     package let configuration: EngineConfiguration
     package let draftModelID: String?
-}
-
-/// `http+unix` addresses: the socket's path is the host, percent-encoded.
-package enum UnixURL {
-    package static func text(socket: FilePath, path: String) -> String {
-        var text = "http+unix://"
-        for byte in socket.string.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-                text.unicodeScalars.append(UnicodeScalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                text += "%" + (digits.count == 1 ? "0" : "") + digits
-            }
-        }
-        return text + path
-    }
 }

@@ -16,6 +16,8 @@ package final class ModelStore: Sendable {
     private struct Cache {
         var stamp: Stamp?
         var index = StoreIndex()
+        /// Grows with every new index.
+        var revision = 0
         /// Made of the index when somebody asks for a name.
         var lookup: StoreLookup?
         /// Manifests and configurations never change under their digest.
@@ -168,6 +170,9 @@ package final class ModelStore: Sendable {
         return lookup
     }
 
+    /// Another one whenever a name may stand for something else; as of the last look at a model.
+    package var revision: Int { cache.withLock { $0.revision } }
+
     private var currentStamp: Stamp? { (try? POSIX.status(indexPath)).map { Stamp($0) } }
 
     /// Where a bundle was found since the index has changed last, if its weights are still the same file.
@@ -204,7 +209,10 @@ package final class ModelStore: Sendable {
     private func remember(_ index: StoreIndex, _ stamp: Stamp?) {
         cache.withLock { cache in
             if cache.index != index { cache.lookup = nil }
-            if cache.stamp != stamp { (cache.names, cache.bundles) = ([:], [:]) }
+            if cache.stamp != stamp {
+                (cache.names, cache.bundles) = ([:], [:])
+                cache.revision += 1
+            }
             cache.index = index
             cache.stamp = stamp
             let ids = Set(index.entries.map(\.id))

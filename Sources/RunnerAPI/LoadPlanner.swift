@@ -8,16 +8,17 @@ internal import Synchronization
 struct LoadPlanner: Sendable {
     let store: ModelStore
     let configurations: ConfigurationFile
-    private let backends: [String: any Backend]
-    private let measurements: MeasuredMemory
+    private let scheduler: Scheduler
     private let shapes = Shapes()
+    private let plans = LoadPlans()
 
     init(store: ModelStore, configurations: ConfigurationFile, scheduler: Scheduler) {
         self.store = store
         self.configurations = configurations
-        backends = scheduler.backends
-        measurements = scheduler.measurements
+        self.scheduler = scheduler
     }
+
+    private var backends: [String: any Backend] { scheduler.backends }
 
     /// - Parameters:
     ///   - mode: nil takes the configured one, else completion.
@@ -33,6 +34,16 @@ struct LoadPlanner: Sendable {
     func load(
         _ model: Model, mode: Load.Mode?, backend: String? = nil, overrides: LoadOverrides = .init()
     ) throws -> Load {
+        let wish = LoadPlans.Wish(modelID: model.id, mode: mode, backend: backend, overrides: overrides)
+        let revision = LoadPlans.Revision(store: store.revision, configurations: try configurations.revision())
+        // What has to be started is planned anew: files may be gone, and memory is known better after each run.
+        if let known = plans.load(wish, revision), scheduler.isReady(known) { return known }
+        let load = try plan(model, mode: mode, backend: backend, overrides: overrides)
+        plans.keep(load, wish, revision)
+        return load
+    }
+
+    private func plan(_ model: Model, mode: Load.Mode?, backend: String?, overrides: LoadOverrides) throws -> Load {
         let backend = try self.backend(for: model, named: backend)
         let configured = try configurations.configuration(ofModel: model.id.description, names: model.tags)
         let bundle = try store.bundle(for: model)
@@ -114,7 +125,7 @@ struct LoadPlanner: Sendable {
         let placement: MemoryEstimate.Placement =
             devices == .none || !backend.usesDevices(key.configuration) ? .host : devices.isUnified ? .unified : .device
         return MemoryEstimate(models.map(shapes.shape), for: key, placement: placement)
-            .corrected(by: measurements.run(of: key))
+            .corrected(by: scheduler.measurements.run(of: key))
     }
 
     /// The name of a backend that is there.

@@ -1,4 +1,3 @@
-internal import AsyncHTTPClient
 internal import Core
 package import Hub
 internal import Hummingbird
@@ -42,20 +41,12 @@ package struct RunnerServer: Service {
     /// - Throws: `.conflict` when a runner already listens on the socket or the port is taken.
     package func run() async throws {
         let lock = try takeSocket()
-        let client = Scheduler.engineClient()
-        do {
-            try await serve(client)
-        } catch {
-            try? await client.shutdown()
-            throw error
-        }
-        try await client.shutdown()
+        try await serve()
         withExtendedLifetime(lock) {}
     }
 
-    private func serve(_ client: HTTPClient) async throws {
-        let scheduler = Scheduler(
-            backends: backends, configuration: configuration.scheduler, client: client, logger: logger)
+    private func serve() async throws {
+        let scheduler = Scheduler(backends: backends, configuration: configuration.scheduler, logger: logger)
         let activity = Activity()
         let router = router(scheduler, activity)
         var services: [any Service] = [SchedulerService(scheduler: scheduler)]

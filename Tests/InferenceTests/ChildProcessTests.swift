@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Core
 import Logging
 import NIOCore
@@ -12,12 +11,11 @@ import Testing
         _ script: String, grace: Duration = .seconds(3), load: Duration = .seconds(60),
         cancelWhen file: FilePath? = nil
     ) async throws -> Failure? {
-        let client = Scheduler.engineClient()
         let spec = ChildProcess.Spec(
             name: "engine", program: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin"],
             address: .unix(Paths.temporary.appending("wharf-\(Files.unique()).sock")))
         let child = ChildProcess(
-            spec, policy: .init(grace: grace, loadTimeout: load), client: client,
+            spec, policy: .init(grace: grace, loadTimeout: load),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let failure = await withTaskGroup(of: Failure?.self) { group in
             group.addTask { await child.run {} }
@@ -27,7 +25,6 @@ import Testing
             }
             return await group.next() ?? nil
         }
-        try await client.shutdown()
         return failure
     }
 
@@ -76,12 +73,10 @@ import Testing
     }
 
     @Test func aMissingProgramIsSaid() async throws {
-        let client = Scheduler.engineClient()
         let spec = ChildProcess.Spec(
             name: "engine", program: "/no/such", arguments: [], environment: [:], address: .unix("/tmp/x.sock"))
         let child = ChildProcess(
-            spec, policy: .init(), client: client, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            spec, policy: .init(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         #expect(await child.run {}?.message == "cannot run engine")
-        try await client.shutdown()
     }
 }

@@ -119,9 +119,12 @@ import Testing
             #expect(try second.configuration(ofModel: "sha256:c", names: ["other"]).isEmpty)
             try second.update(modelID: "sha256:b", names: ["docker.io/ai/a:latest"], size(2048))
             // What another daemon has written is seen.
+            let revision = try second.revision()
+            #expect(try first.revision() == first.revision() && second.revision() == revision)
             #expect(try first.configuration(ofModel: "sha256:b", names: []).contextSize == 2048)
             #expect(try first.entries().count == 1)
             try first.update(modelID: "sha256:b", names: []) { _ in ModelConfiguration() }
+            #expect(try second.revision() != revision)
             #expect(try second.entries().isEmpty)
             #expect(try POSIX.status(path).mode & 0o777 == 0o600)
         }

@@ -118,25 +118,47 @@ import Testing
         func end() {}
     }
 
+    @Test func aConnectionIsUsedAgain() async throws {
+        let bytes = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+        try await Self.withPeer(says: bytes, times: .max) { peer in
+            for _ in 0..<50 {
+                let (exchange, _) = try await Self.begin(port: peer.port)
+                #expect(try await exchange.collect(upTo: 5) == ByteBuffer(string: "hello"))
+            }
+            // A pause may have been too long for one or the other, never for all.
+            #expect(peer.connections.count.load(ordering: .relaxed) < 50)
+        }
+    }
+
     /// A server that says these bytes to whoever asks, and then keeps the connection.
     private struct Peer: Sendable {
         let port: Int
         let asked: Promise<Void>
         let closed: Promise<Void>
+        let connections: Connections
     }
 
-    private static func withPeer(says bytes: String = "", _ body: (Peer) async throws -> Void) async throws {
+    private final class Connections: Sendable {
+        let count = Atomic(0)
+    }
+
+    private static func withPeer(
+        says bytes: String = "", times: Int = 1, _ body: (Peer) async throws -> Void
+    ) async throws {
         let (asked, closed) = (Promise<Void>(), Promise<Void>())
+        let connections = Connections()
         let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .childChannelInitializer { child in
+                connections.count.add(1, ordering: .relaxed)
                 child.closeFuture.whenComplete { _ in closed.fulfil(.success(())) }
                 return child.eventLoop.makeCompletedFuture {
-                    try child.pipeline.syncOperations.addHandler(PeerHandler(bytes, asked))
+                    try child.pipeline.syncOperations.addHandler(PeerHandler(bytes, times, asked))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
         let result = await Result {
-            try await body(Peer(port: channel.localAddress?.port ?? 0, asked: asked, closed: closed))
+            try await body(
+                Peer(port: channel.localAddress?.port ?? 0, asked: asked, closed: closed, connections: connections))
         }
         try await channel.close()
         try result.get()
@@ -145,15 +167,19 @@ import Testing
     private final class PeerHandler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
-        private var bytes: String
+        private let bytes: String
+        private var times: Int
         private let asked: Promise<Void>
 
-        init(_ bytes: String, _ asked: Promise<Void>) { (self.bytes, self.asked) = (bytes, asked) }
+        init(_ bytes: String, _ times: Int, _ asked: Promise<Void>) {
+            (self.bytes, self.times, self.asked) = (bytes, times, asked)
+        }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             asked.fulfil(.success(()))
+            guard times > 0 else { return }
+            times -= 1
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: bytes)), promise: nil)
-            bytes = ""
         }
     }
 }

@@ -25,7 +25,7 @@ import Testing
     }
 
     /// What every load begins with.
-    static let start = "-ngl 999 --metrics --model /m.gguf --alias x --host /s.sock"
+    static let start = "--threads-http 64 -ngl 999 --metrics --model /m.gguf --alias x --host /s.sock"
 
     static let cases = [
         Case(testDescription: "the model's own maximum", expected: "\(start) --ctx-size 0 --jinja"),
@@ -50,7 +50,8 @@ import Testing
             expected: "\(start) --ctx-size 0 --mmproj /p.gguf --jinja"),
         Case(
             testDescription: "own base", base: #"--threads 2 --grammar "a b" --lora ''"#,
-            expected: "--threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock --ctx-size 0 --jinja"
+            expected: "--threads-http 64 --threads 2 --grammar a b --lora  --model /m.gguf --alias x --host /s.sock"
+                + " --ctx-size 0 --jinja"
         ),
         Case(
             testDescription: "adapters in their order", adapters: ["/b.gguf", "/a.gguf"],

@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Core
 import Logging
 import NIOCore
@@ -33,10 +32,9 @@ import Testing
         let engine = try FakeEngine(in: folder)
         let gate = folder.appending("gate")
         let environment = engine.environment(loadsWhen: gated ? gate : nil, dies: dies)
-        let client = Scheduler.engineClient()
         let scheduler = Scheduler(
             backends: [LlamaServer(paths: Paths(environment: environment))],
-            configuration: .init(slots: slots), client: client,
+            configuration: .init(slots: slots),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let result = await Result {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -48,7 +46,6 @@ import Testing
                 try await group.waitForAll()
             }
         }
-        try await client.shutdown()
         try result.get()
     }
 
@@ -200,14 +197,12 @@ import Testing
     }
 
     @Test func anEngineThatIsMissingIsSaid() async throws {
-        let client = Scheduler.engineClient()
         let scheduler = Scheduler(
             backends: [LlamaServer(paths: Paths(environment: ["HOME": "/nowhere"]))], configuration: .init(),
-            client: client, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let load = Load(backend: LlamaServer.backendName, modelID: "m", modelName: "m", files: .init(weights: "/m"))
         let failure = await #expect(throws: Failure.self) { try await scheduler.withLease(load) { _ in } }
         #expect(failure?.code == .failedPrecondition)
-        try await client.shutdown()
     }
 }
 

@@ -179,12 +179,6 @@ import Testing
         }
     }
 
-    @Test func unixAddresses() {
-        #expect(
-            UnixURL.text(socket: "/tmp/a b/x.sock", path: "/v1/m?q=1") == "http+unix://%2Ftmp%2Fa%20b%2Fx.sock/v1/m?q=1"
-        )
-    }
-
     @Test(arguments: [
         (BackendStatus.running("llama.cpp 1"), "Running: llama.cpp 1"), (.notInstalled(nil), "Not Installed"),
         (.notInstalled("why"), "Not Installed: why"), (.installing, "Installing"), (.error("e"), "Error: e"),

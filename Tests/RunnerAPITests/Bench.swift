@@ -94,7 +94,8 @@ struct Bench: Sendable {
 
     func request(_ method: HTTPMethod, _ path: String, tcp: Bool = false) -> HTTPClientRequest {
         var request = HTTPClientRequest(
-            url: tcp ? "http://127.0.0.1:\(port)\(path)" : UnixURL.text(socket: socket, path: path))
+            url: tcp
+                ? "http://127.0.0.1:\(port)\(path)" : "http+unix://\(socket.string.replacing("/", with: "%2F"))\(path)")
         request.method = method
         if !tcp { request.headers.add(name: "host", value: "localhost") }
         return request

@@ -90,7 +90,7 @@ import Testing
             #expect(loaded.status == 200 && loaded.body.readableBytes == 0)
             #expect(try bench.engine.count("request") == 0)
             let arguments = try bench.engine.journal().first?["arguments"]?.array?.compactMap(\.string) ?? []
-            #expect(arguments.starts(with: ["-ngl", "999", "--metrics", "--model"]))
+            #expect(arguments.starts(with: ["--threads-http", "64", "-ngl", "999", "--metrics", "--model"]))
             #expect(arguments.suffix(3) == ["--ctx-size", "2048", "--jinja"])
 
             _ = try await bench.post("/v1/embeddings", #"{"model":"pebble","input":"x"}"#)

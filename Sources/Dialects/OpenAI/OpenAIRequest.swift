@@ -91,7 +91,16 @@ extension RawJSON {
     }
 
     /// Whether a word is somewhere in the text; quick, and good enough for a reason to look closer.
-    fileprivate func mentions(_ word: String) -> Bool {
-        buffer.readableBytesView.firstRange(of: Array(word.utf8)) != nil
+    fileprivate func mentions(_ word: StaticString) -> Bool {
+        let word = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        return buffer.withUnsafeReadableBytes { bytes in
+            var place = 0
+            while place + word.count <= bytes.count {
+                // One byte tells nearly always.
+                if bytes[place] == word[0], bytes[place..<(place + word.count)].elementsEqual(word) { return true }
+                place += 1
+            }
+            return false
+        }
     }
 }

@@ -2,10 +2,15 @@ internal import Core
 internal import SystemPackage
 
 extension LlamaServer {
+    /// Connections that are answered at the same time; by itself it has a thread for not many more than its slots, and
+    /// leaves others unanswered, whatever they ask.
+    static let connections = 64
+
     /// - Parameter base: what replaces the usual first arguments, as one line with quotes.
     static func arguments(for load: Load, context: Int?, socket: FilePath, base: String?) throws -> [String] {
         let configuration = load.configuration
-        var arguments = try base.map(customBase) ?? ["-ngl", "999", "--metrics"]
+        var arguments = ["--threads-http", String(connections)]
+        arguments += try base.map(customBase) ?? ["-ngl", "999", "--metrics"]
         // The alias is what answers call the model; without it they would show a path on this machine.
         arguments += ["--model", load.files.weights.string, "--alias", load.modelName, "--host", socket.string]
         switch load.mode {

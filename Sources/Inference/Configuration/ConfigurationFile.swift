@@ -15,6 +15,8 @@ package final class ConfigurationFile: Sendable {
     private struct State {
         var stamp: Stamp?
         var entries: [Entry] = []
+        /// Grows when entries may have changed.
+        var revision = 0
     }
 
     private struct Stamp: Equatable {
@@ -35,6 +37,14 @@ package final class ConfigurationFile: Sendable {
 
     /// - Throws: `.corrupted` for a file that somebody has damaged.
     package func entries() throws -> [Entry] { try state.withLock { try current(&$0) } }
+
+    /// Another one whenever something may have been decided anew.
+    package func revision() throws -> Int {
+        try state.withLock { state in
+            _ = try current(&state)
+            return state.revision
+        }
+    }
 
     /// What was decided about a model, by its ID or one of its names.
     package func configuration(ofModel id: String, names: [String]) throws -> ModelConfiguration {
@@ -81,6 +91,7 @@ package final class ConfigurationFile: Sendable {
             if let path { try Files.write(Self.document(entries).bytes, to: path, mode: 0o600) }
             state.entries = entries
             state.stamp = currentStamp
+            state.revision += 1
             return result
         }
     }
@@ -91,6 +102,7 @@ package final class ConfigurationFile: Sendable {
         guard stamp != state.stamp else { return state.entries }
         state.entries = stamp == nil ? [] : try Self.parse(path)
         state.stamp = stamp
+        state.revision += 1
         return state.entries
     }
 

@@ -6,14 +6,6 @@ package enum EngineAddress: Sendable, Hashable {
     /// On 127.0.0.1, for servers that know nothing else.
     case loopback(port: Int)
 
-    /// The address of a path there, for AsyncHTTPClient.
-    package func url(_ path: String) -> String {
-        switch self {
-        case .unix(let socket): UnixURL.text(socket: socket, path: path)
-        case .loopback(let port): "http://127.0.0.1:\(port)\(path)"
-        }
-    }
-
     /// What the engine is asked as.
     package var host: String {
         switch self {

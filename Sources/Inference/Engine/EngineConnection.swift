@@ -12,15 +12,17 @@ final class EngineConnection: ChannelDuplexHandler {
     private var answer: EngineAnswer?
     /// Called with the answer when a kept connection turns out to be closed before anything of it has come.
     private var onStale: ((EngineAnswer) -> Void)?
-    private let park: (EngineConnection) -> Void
+    private let pool: EnginePool
+    private let address: EngineAddress
     private var mayBeKept = false
     /// NIO wanted to read while nobody could take anything.
     private var isReadHeld = false
 
-    /// - Parameter park: keeps the connection for whoever asks next, or closes it.
-    init(for answer: EngineAnswer, park: @escaping (EngineConnection) -> Void) {
+    /// - Parameter pool: where it goes after its answer, for whoever asks next.
+    init(for answer: EngineAnswer, at address: EngineAddress, in pool: EnginePool) {
         self.answer = answer
-        self.park = park
+        self.address = address
+        self.pool = pool
         answer.connection = self
     }
 
@@ -49,7 +51,7 @@ final class EngineConnection: ChannelDuplexHandler {
     /// The answer has ended.
     func finish() {
         (answer, onStale) = (nil, nil)
-        if mayBeKept { park(self) } else { context?.close(promise: nil) }
+        if mayBeKept { pool.park(self, address) } else { context?.close(promise: nil) }
     }
 
     private var mayRead: Bool { answer?.mayRead ?? true }
@@ -64,9 +66,15 @@ final class EngineConnection: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        pool.opened(address)
+    }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        pool.closed(address)
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         context.fireChannelActive()

@@ -111,7 +111,7 @@ package final class EngineExchange: Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
                     try pipeline.addHandler(
-                        EngineConnection(for: answer.value) { EnginePool.of(eventLoop).park($0, address) })
+                        EngineConnection(for: answer.value, at: address, in: EnginePool.of(eventLoop)))
                 }
             }
         let connected: EventLoopFuture<any Channel>

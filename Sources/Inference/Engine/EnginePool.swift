@@ -1,15 +1,19 @@
 internal import NIOCore
+internal import NIOPosix
 internal import Synchronization
 
 /// Connections that have just been used, for whoever asks the same engine at once. Lives on an event loop.
 ///
-/// They are kept for a moment only, and few: each of them holds one of the threads of llama.cpp's server.
+/// Each connection holds one of the threads of llama.cpp's server. So they are kept for a moment only, and only while
+/// all that are open leave threads to spare: with more, every answer frees its thread for a connection that waits.
 final class EnginePool {
-    private static let maximumIdle = 4
+    private static let maximumOpen = max(2, LlamaServer.connections * 3 / 4 / NIOSingletons.groupLoopCountSuggestion)
     private static let patience = TimeAmount.milliseconds(20)
 
     private let eventLoop: any EventLoop
     private var idle: [EngineAddress: [(connection: EngineConnection, since: NIODeadline)]] = [:]
+    /// How many connections there are, with those in use.
+    private var open: [EngineAddress: Int] = [:]
     private var isSweeping = false
 
     private init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
@@ -33,8 +37,15 @@ final class EnginePool {
         return nil
     }
 
+    func opened(_ address: EngineAddress) { open[address, default: 0] += 1 }
+
+    func closed(_ address: EngineAddress) {
+        guard let count = open[address] else { return }
+        open[address] = count > 1 ? count - 1 : nil
+    }
+
     func park(_ connection: EngineConnection, _ address: EngineAddress) {
-        guard connection.isOpen, idle[address, default: []].count < Self.maximumIdle else { return connection.close() }
+        guard connection.isOpen, open[address, default: 0] <= Self.maximumOpen else { return connection.close() }
         idle[address, default: []].append((connection, .now()))
         sweepLater()
     }

@@ -69,5 +69,5 @@ extension Scheduler {
     package var counts: SchedulerState.Counts { shared.withLock { $0.state.counts } }
 
     /// Whether a lease for this load would be had at once.
-    package func isReady(_ load: Load) -> Bool { shared.withLock { $0.state.isReady(load.key) } }
+    package func isReady(_ load: Load) -> Bool { shared.withLock { $0.state.isReady(load) } }
 }

@@ -1,4 +1,3 @@
-package import AsyncHTTPClient
 package import Core
 package import Logging
 internal import Synchronization
@@ -45,7 +44,6 @@ package final class Scheduler: Sendable {
 
     package let backends: [String: any Backend]
     let configuration: Configuration
-    private let client: HTTPClient
     private let logger: Logger
     private let sockets: FilePath
     private let epoch = ContinuousClock.now
@@ -54,11 +52,9 @@ package final class Scheduler: Sendable {
     private let starts: (stream: AsyncStream<Start>, continuation: AsyncStream<Start>.Continuation)
     private let deadlines: (stream: AsyncStream<Duration>, continuation: AsyncStream<Duration>.Continuation)
 
-    /// - Parameter client: must not retry connections, or readiness is noticed late; see `engineClient`.
-    package init(backends: [any Backend], configuration: Configuration, client: HTTPClient, logger: Logger) {
+    package init(backends: [any Backend], configuration: Configuration, logger: Logger) {
         self.backends = Dictionary(backends.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         self.configuration = configuration
-        self.client = client
         self.logger = logger
         measurements = MeasuredMemory(configuration.measurements)
         let state = SchedulerState(slots: configuration.slots, budget: configuration.budget.total)
@@ -67,15 +63,6 @@ package final class Scheduler: Sendable {
         starts = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(2 * state.slots.count))
         deadlines = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(16))
         sockets = Self.socketFolder()
-    }
-
-    /// A client fit for engines: many streams at once, no silent retries, no time limit on an answer.
-    package static func engineClient() -> HTTPClient {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
-        configuration.redirectConfiguration = .disallow
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     /// Keeps the engines until the task is cancelled, then ends them all and waits for them.
@@ -109,7 +96,17 @@ package final class Scheduler: Sendable {
     }
 
     /// A lease for code whose use of the runner outlives one function. It ends with `release` or with the object.
-    package func lease(_ load: Load) async throws -> Lease { try await request(load).lease() }
+    package func lease(_ load: Load) async throws -> Lease {
+        if let lease = readyLease(load) { return lease }
+        return try await request(load).lease()
+    }
+
+    /// A lease of a runner that is ready; nil where one would have to wait.
+    package func readyLease(_ load: Load) -> Lease? {
+        let now = moment
+        let runner = shared.withLock { shared in shared.state.use(load, at: now).map { self.runner($0, shared) } }
+        return runner.map { Lease($0, of: self) }
+    }
 
     /// Asks for a lease; what is returned tells how far that is.
     ///
@@ -119,7 +116,7 @@ package final class Scheduler: Sendable {
             throw Failure(.notFound, "backend not found")
         }
         // Found out before anything is stopped to make room for it.
-        if !shared.withLock({ $0.state.isReady(load.key) }) { _ = try backend.executable() }
+        if !shared.withLock({ $0.state.isReady(load) }) { _ = try backend.executable() }
         let promise = Promise<Runner>()
         let ticket = shared.withLock { shared in
             defer { shared.nextTicket += 1 }
@@ -160,26 +157,28 @@ package final class Scheduler: Sendable {
     @discardableResult
     func apply(_ event: SchedulerState.Event) -> Int {
         let now = moment
-        var stopped = 0
-        let available = configuration.budget.followsAvailability && needsMemory(event) ? SystemMemory.current : nil
-        let effects = shared.withLock { shared -> [@Sendable () -> Void] in
-            if let available { shared.state.available = available.available }
-            return shared.state.handle(event, at: now).compactMap { action in
+        var (stopped, effects) = (0, [@Sendable () -> Void]())
+        let handle = { (shared: inout Shared) in
+            for action in shared.state.handle(event, at: now) {
                 if case .stop = action { stopped += 1 }
-                return effect(of: action, &shared)
+                if let effect = self.effect(of: action, &shared) { effects.append(effect) }
+            }
+        }
+        let isDone = shared.withLock { shared in
+            if configuration.budget.followsAvailability, shared.state.needsMemory(event) { return false }
+            handle(&shared)
+            return true
+        }
+        if !isDone {
+            // Looked at without the lock, for it takes a few system calls.
+            let available = SystemMemory.current?.available
+            shared.withLock { shared in
+                if let available { shared.state.available = available }
+                handle(&shared)
             }
         }
         for effect in effects { effect() }
         return stopped
-    }
-
-    /// Whether an event can lead to a start, for which the machine's memory is looked at. Most requests find a runner.
-    private func needsMemory(_ event: SchedulerState.Event) -> Bool {
-        switch event {
-        case .requested(_, let load): shared.withLock { !$0.state.isReady(load.key) }
-        case .ended, .released, .cancelled: shared.withLock { !$0.state.queue.isEmpty }
-        case .started, .tick, .unload, .shutdown: false
-        }
     }
 
     /// Books an action under the lock; what it does to the outside is returned, to be done after the lock.
@@ -226,7 +225,7 @@ package final class Scheduler: Sendable {
             // What a log is filtered by.
             engineLogger[metadataKey: "engine"] = "\(backend.name)"
             engineLogger[metadataKey: "model"] = "\(load.modelName)"
-            let child = ChildProcess(spec, policy: configuration.policy, client: client, logger: engineLogger)
+            let child = ChildProcess(spec, policy: configuration.policy, logger: engineLogger)
             let began = moment
             let process = Promise<Int32>()
             failure = try await withThrowingTaskGroup(of: Failure?.self) { group in

@@ -3,13 +3,7 @@ internal import Core
 extension SchedulerState {
     mutating func request(_ ticket: Ticket, _ load: Load, at now: Moment) -> [Action] {
         if isShutDown { return [.refuse(ticket, Self.shuttingDown)] }
-        if let index = slots.firstIndex(where: { $0.load?.key == load.key }),
-            case .ready(var occupant, let leases, _) = slots[index], !isSomebodyImpatient(at: now)
-        {
-            occupant.keepAlive = load.keepAlive
-            slots[index] = .ready(occupant, leases: leases + 1, lastUsed: now)
-            return [.grant(ticket, occupant)]
-        }
+        if let occupant = use(load, at: now) { return [.grant(ticket, occupant)] }
         guard waiterCount < maximumWaiters else {
             return [
                 .refuse(
@@ -23,6 +17,16 @@ extension SchedulerState {
         return dispatch(at: now)
     }
 
+    /// Gives out a lease of a runner that is ready; nil where one would have to wait.
+    mutating func use(_ load: Load, at now: Moment) -> Occupant? {
+        guard !isShutDown, let index = slots.firstIndex(where: { $0.load?.isSame(as: load) ?? false }),
+            case .ready(var occupant, let leases, _) = slots[index], !isSomebodyImpatient(at: now)
+        else { return nil }
+        occupant.keepAlive = load.keepAlive
+        slots[index] = .ready(occupant, leases: leases + 1, lastUsed: now)
+        return occupant
+    }
+
     var waiterCount: Int {
         slots.reduce(queue.count) { count, slot in
             if case .starting(_, let waiters) = slot { count + waiters.count } else { count }
@@ -30,8 +34,17 @@ extension SchedulerState {
     }
 
     /// Whether a request for this key is served at once.
-    func isReady(_ key: Load.Key) -> Bool {
-        slots.contains { if case .ready(let occupant, _, _) = $0 { occupant.load.key == key } else { false } }
+    func isReady(_ load: Load) -> Bool {
+        slots.contains { if case .ready(let occupant, _, _) = $0 { occupant.load.isSame(as: load) } else { false } }
+    }
+
+    /// Whether an event can lead to a start, for which the machine's memory is looked at. Most requests find a runner.
+    func needsMemory(_ event: Event) -> Bool {
+        switch event {
+        case .requested(_, let load): !isReady(load)
+        case .ended, .released, .cancelled: !queue.isEmpty
+        case .started, .tick, .unload, .shutdown: false
+        }
     }
 
     func position(of ticket: Ticket) -> WaitingPosition? {

@@ -16,11 +16,28 @@ final class Observation: Sendable {
         var last: ContinuousClock.Instant?
         var response = ByteBuffer()
         var isCut = false
-        /// The end of the stream, where its numbers are.
+        /// The end of a stream that is too long to be kept: its numbers are there.
         var tail = ByteBuffer()
         var error: String?
         var isDone = false
+
+        mutating func answer(_ status: Int) {
+            self.status = status
+            hasAnswered = true
+        }
+
+        mutating func keep(_ bytes: ByteBuffer) {
+            // Copied: a few bytes would otherwise keep alive the whole buffer they were read into.
+            let room = RequestRecorder.maximumResponse - response.readableBytes
+            response.writeBytes(bytes.readableBytesView.prefix(room))
+            guard bytes.readableBytes > room else { return }
+            isCut = true
+            tail.clear()
+            tail.writeBytes(bytes.readableBytesView.suffix(Observation.tailLength))
+        }
     }
+
+    private static let tailLength = 2048
 
     private let metrics: Metrics
     private let recorder: RequestRecorder
@@ -48,17 +65,14 @@ final class Observation: Sendable {
     func loaded() { state.withLock { $0.wait = ContinuousClock.now - began } }
 
     /// The status that goes out.
-    func answered(_ status: Int) {
-        state.withLock { state in
-            state.status = status
-            state.hasAnswered = true
-        }
-    }
+    func answered(_ status: Int) { state.withLock { $0.answer(status) } }
 
     /// A whole answer.
     func took(whole body: ByteBuffer, status: Int) {
-        answered(status)
-        keep(body)
+        state.withLock { state in
+            state.answer(status)
+            state.keep(body)
+        }
     }
 
     /// The next bytes of a stream.
@@ -67,9 +81,8 @@ final class Observation: Sendable {
         state.withLock { state in
             if state.first == nil { state.first = now }
             state.last = now
-            state.tail = bytes
+            state.keep(bytes)
         }
-        keep(bytes)
     }
 
     /// Before an answer has begun the failure decides its status.
@@ -77,19 +90,6 @@ final class Observation: Sendable {
         state.withLock { state in
             state.error = failure.description
             if !state.hasAnswered { state.status = failure.status }
-        }
-    }
-
-    private func keep(_ bytes: ByteBuffer) {
-        state.withLock { state in
-            let room = RequestRecorder.maximumResponse - state.response.readableBytes
-            if bytes.readableBytes > room { state.isCut = true }
-            guard room > 0, let part = bytes.getSlice(at: bytes.readerIndex, length: min(room, bytes.readableBytes))
-            else {
-                return
-            }
-            // Copied: a few bytes would otherwise keep alive the whole buffer they were read into.
-            state.response.writeImmutableBuffer(part)
         }
     }
 
@@ -101,7 +101,7 @@ final class Observation: Sendable {
             return state
         }
         guard let done else { return }
-        let tail = done.first == nil ? done.response : done.tail
+        let tail = done.isCut ? done.tail : done.response
         let decoding = done.first.flatMap { first in done.last.map { ($0 - first).inSeconds } }
         metrics.count(
             .init(
@@ -127,7 +127,7 @@ final class Observation: Sendable {
 
     /// What an answer's end says of how many tokens were made: looked for as text, for it is the last member but few.
     static func tokens(in tail: ByteBuffer) -> Int? {
-        let view = tail.readableBytesView.suffix(2048)
+        let view = tail.readableBytesView.suffix(tailLength)
         for name in ["\"completion_tokens\":", "\"predicted_n\":", "\"eval_count\":", "\"output_tokens\":"] {
             let name = Array(name.utf8)
             guard let first = name.first, view.count > name.count else { continue }

@@ -63,14 +63,18 @@ final class RequestRecorder: Sendable {
 
     func add(_ record: RequestRecord) {
         let followers = state.withLock { state -> [AsyncStream<RequestRecord>.Continuation] in
-            var records: [RequestRecord] = []
-            if let place = state.models.firstIndex(where: { $0.id == record.modelID }) {
-                records = state.models.remove(at: place).records
-            } else if state.models.count >= Self.maximumModels {
-                state.models.removeFirst()
+            var place = state.models.lastIndex { $0.id == record.modelID }
+            if place == nil, state.models.count >= Self.maximumModels { state.models.removeFirst() }
+            if place != state.models.indices.last, let old = place {
+                state.models.append(state.models.remove(at: old))
+                place = state.models.indices.last
             }
-            records.append(record)
-            state.models.append((record.modelID, records.suffix(Self.perModel)))
+            if let place {
+                if state.models[place].records.count >= Self.perModel { state.models[place].records.removeFirst() }
+                state.models[place].records.append(record)
+            } else {
+                state.models.append((record.modelID, [record]))
+            }
             return Array(state.followers.values)
         }
         for follower in followers { follower.yield(record) }

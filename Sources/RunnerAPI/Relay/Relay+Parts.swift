@@ -60,7 +60,7 @@ extension Relay {
             observation.finish()
         }
         let stream = NIOLoopBoundBox.makeBoxSendingValue(
-            ClientStream(to: channel, translation: translation) { observation.took(part: $0) },
+            ClientStream(to: channel, translation: translation, isChunked: isStream) { observation.took(part: $0) },
             eventLoop: channel.eventLoop)
         let failure: Failure
         do {
@@ -79,7 +79,7 @@ extension Relay {
     }
 
     static func isStream(_ head: HTTPResponseHead) -> Bool {
-        head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
+        head.status == .ok && head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
     }
 
     /// Why a runner is gone. Its connections end a moment before its process has been seen to end.

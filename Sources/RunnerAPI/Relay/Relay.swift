@@ -48,7 +48,9 @@ struct Relay: Sendable {
             try await context.cancelWhenGone()
             let asked = ContinuousClock.now
             let lease: Lease
-            if scheduler.isReady(load) || !Self.canWait(body, translation) {
+            if let ready = scheduler.readyLease(load) {
+                lease = ready
+            } else if !Self.canWait(body, translation) {
                 lease = try await self.lease(load)
             } else {
                 let pending = try await explained { try PendingLease(load, of: scheduler) }

@@ -10,11 +10,11 @@ enum RelayHeaders {
         "transfer-encoding", "upgrade",
     ]
     /// Fields that are for us and no business of an engine.
-    private static let ours: Set<String> = [
+    private static let ours = hopByHop.union([
         "host", "content-length", "expect", "origin", "referer", "authorization", "cookie", "x-preload-only",
-    ]
+    ])
     /// What an engine would say about itself.
-    private static let engines: Set<String> = ["server", "date", "content-length"]
+    private static let engines = hopByHop.union(["server", "date", "content-length"])
 
     /// - Parameter bytes: how many the body has.
     static func up(_ fields: HTTPFields, bytes: Int) -> HTTPHeaders {
@@ -23,7 +23,7 @@ enum RelayHeaders {
         var headers: HTTPHeaders = ["host": "localhost", "content-length": String(bytes)]
         for field in fields {
             let name = field.name.canonicalName
-            if hopByHop.contains(name) || ours.contains(name) || named.contains(name) { continue }
+            if ours.contains(name) || named.contains(name) { continue }
             headers.add(name: name, value: field.value)
         }
         return headers
@@ -33,18 +33,20 @@ enum RelayHeaders {
         let named = named(in: headers["connection"])
         var fields = HTTPFields()
         for (name, value) in headers {
-            let lower = name.lowercased()
-            if hopByHop.contains(lower) || engines.contains(lower) || named.contains(lower)
-                || lower.hasPrefix("access-control-")
-            {
-                continue
-            }
-            if let name = HTTPField.Name(lower) { fields.append(HTTPField(name: name, value: value)) }
+            guard let name = HTTPField.Name(name) else { continue }
+            let lower = name.canonicalName
+            if engines.contains(lower) || named.contains(lower) || lower.hasPrefix("access-control-") { continue }
+            fields.append(HTTPField(name: name, value: value))
         }
         return fields
     }
 
     private static func named(in values: [String]) -> Set<String> {
-        Set(values.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace }.lowercased() })
+        var named = Set<String>()
+        // Nearly always it is this word alone, which names no field.
+        for value in values where value != "keep-alive" {
+            named.formUnion(value.split(separator: ",").map { $0.filter { !$0.isWhitespace }.lowercased() })
+        }
+        return named
     }
 }

@@ -30,9 +30,10 @@ struct OffLoop: RouterMiddleware {
 
     static func isQuick(_ request: Request) -> Bool {
         guard request.method == .post, let length = request.headers[.contentLength].flatMap({ Int($0) }),
-            length <= quickBody, let slash = request.uri.path.lastIndex(of: "/")
+            length <= quickBody
         else { return false }
         let path = request.uri.path
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return false }
         return quickPaths.contains(path[path.index(after: slash)...])
     }
 }
