@@ -233,6 +233,20 @@ extension Gateway {
         return failures
     }
 
+    /// Has servers tried again that could not be started and whose lists nobody knows; what they have is told when it comes.
+    func retry(_ view: GatewayView, for session: Session) {
+        let failed = state.withLock { state in
+            state.records.filter { $0.listing == nil && $0.failure != nil && view.shows($0.deployment.server.name) }
+                .map(\.deployment)
+        }
+        for deployment in failed {
+            let upstream =
+                deployment.sharing == .shared
+                ? sharedUpstream(deployment.server.name) : session.ownUpstream(deployment)
+            upstream?.wake()
+        }
+    }
+
     /// - Throws: `NoServerReady` when not one server's lists are known, for all have failed.
     func requireListings(for session: Session) async throws {
         let failures = try await settle(session.view, for: session)

@@ -51,11 +51,13 @@ extension Gateway {
             [UpstreamState<Upstream.Link>.Phase.ready, .starting, .failed, .idle].first { phase in
                 states.contains { $0.0 == phase }
             } ?? .idle
+        // One that could not be started waits for the next attempt.
+        let hasFailed = phase == .idle && record.failure != nil && record.listing == nil
         let revision = states.lazy.compactMap(\.1.version).first
         let era = states.lazy.compactMap(\.1.era).first
         let error = states.lazy.compactMap(\.1.lastError).last ?? record.failure?.description
         return [
-            "name": .string(record.deployment.server.name), "state": .string(phase.rawValue),
+            "name": .string(record.deployment.server.name), "state": .string(hasFailed ? "failed" : phase.rawValue),
             "instances": .string(record.deployment.sharing.rawValue),
             "places": .array(states.compactMap { $0.1.place.map { .string($0) } }),
             "revision": revision.map { .string($0) } ?? .null,

@@ -52,7 +52,7 @@ package final class Gateway: Sendable {
     /// Which protocol each server speaks, as far as that has been found out.
     let verdicts: EraVerdicts
     private let crew = Crew()
-    private let events = AsyncStream.makeStream(of: GatewayEvent.self, bufferingPolicy: .bufferingNewest(4096))
+    private let events = EventQueue()
     /// Fulfilled when what is on disk has been looked at.
     let lookedUp = Promise<Void>()
 
@@ -79,10 +79,10 @@ package final class Gateway: Sendable {
     ) async throws -> R {
         let gateway = Gateway(servers: servers, settings: settings, engine: engine)
         // A task of its own: also where this one is cancelled, a person wants to read what has been put away.
-        let told = Task { for await event in gateway.events.stream { await onEvent(event) } }
+        let told = Task { await gateway.events.tell(onEvent) }
         let outcome = await Result { try await gateway.run(body) }
         gateway.removeReport()
-        gateway.events.continuation.finish()
+        gateway.events.finish()
         await told.value
         return try outcome.get()
     }
@@ -133,7 +133,7 @@ package final class Gateway: Sendable {
     /// Tells of something that a person should know.
     package func warn(_ text: String) { tell(.warning(text)) }
 
-    func tell(_ event: GatewayEvent) { events.continuation.yield(event) }
+    func tell(_ event: GatewayEvent) { events.add(event) }
 
     /// Does something in a task of the gateway's.
     func perform(_ body: @escaping @Sendable () async -> Void) { _ = crew.perform(body) }
@@ -144,7 +144,7 @@ package final class Gateway: Sendable {
     func launch(_ upstream: Upstream) -> Bool {
         let isFirst = state.withLock { $0.warned.insert(ObjectIdentifier(upstream.deployment)).inserted }
         if isFirst { for warning in upstream.deployment.warnings { tell(.warning(warning)) } }
-        return crew.perform { [self] in
+        return crew.perform(on: upstream.executor) { [self] in
             await upstream.run()
             remember(upstream)
         }
@@ -158,7 +158,7 @@ package final class Gateway: Sendable {
         state.withLock { $0.sessions[ObjectIdentifier(session)] = session }
         let outcome = await Result {
             try await withThrowingTaskGroup(of: Bool.self) { group in
-                group.addTask {
+                group.addTask(executorPreference: session.executor) {
                     try await Peer.serve(over: transport, handler: session) { session.connected(to: $0) }
                     return true
                 }

@@ -135,7 +135,7 @@ extension Peer {
 
     private func take(_ bytes: ByteBuffer, _ group: inout DiscardingTaskGroup) async {
         let raw: RawJSON
-        do { raw = try RawJSON(checking: bytes) } catch {
+        do { raw = try await Self.checked(bytes) } catch {
             return refuse(nil, .parseError(Failure.text(of: error)))
         }
         guard raw.isArray else { return await take(raw, batch: nil, &group) }
@@ -155,6 +155,14 @@ extension Peer {
         let batch = state.withLock { $0.beginBatch(of: count) }
         for element in elements { await take(element, batch: batch, &group) }
     }
+
+    /// A message's bytes as JSON. A large one takes its time, which others on the same thread must not wait for.
+    private static func checked(_ bytes: ByteBuffer) async throws -> RawJSON {
+        guard bytes.readableBytes > quickMessage else { return try RawJSON(checking: bytes) }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try RawJSON(checking: bytes) }
+    }
+
+    private static let quickMessage = 256 << 10
 
     private func take(_ raw: RawJSON, batch: Int?, _ group: inout DiscardingTaskGroup) async {
         do throws(RPC.Error) {

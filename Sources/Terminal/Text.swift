@@ -1,7 +1,9 @@
 extension String {
     /// The text with control characters made visible, for showing what came from outside on a terminal.
     package var printable: String {
-        String(
+        // Most lines are plain.
+        if utf8.allSatisfy({ (0x20..<0x7F).contains($0) || $0 == 0x09 || $0 == 0x0A }) { return self }
+        return String(
             String.UnicodeScalarView(
                 unicodeScalars.map { scalar in
                     switch scalar.value {

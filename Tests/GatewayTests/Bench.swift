@@ -90,6 +90,8 @@ final class ScriptedConnector: Connector {
     var starts: Int { state.withLock { $0.transports.count } }
     /// The server's end of the connection there is.
     var peer: Peer? { state.withLock { $0.peers.last } }
+    /// From now on it can be reached.
+    func mend() { state.withLock { $0.failure = nil } }
     /// The server dies.
     func kill() { state.withLock { $0.transports.last }?.finish() }
     /// Says something that is no message of the protocol's.

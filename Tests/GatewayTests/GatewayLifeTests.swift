@@ -40,6 +40,26 @@ import Toolkit
             })
     }
 
+    @Test(arguments: ["tools/list", "tools/call"])
+    func aServerThatCouldNotBeStartedIsTriedAgainInTheSameSession(_ method: String) async throws {
+        let connector = ScriptedConnector(echo(), failing: Failure(.notFound, "its image is not there"))
+        let client = TestClient()
+        try await withGateway([("a", connector)]) { gateway in
+            try await gateway.withClient(client) { peer async throws in
+                #expect(try await peer.ask("tools/list") == #"{"tools":[]}"#)
+                #expect(await peer.code("tools/call", #"{"name":"t"}"#) == -32602)
+                connector.mend()
+                if method == "tools/call" {
+                    try await until { await peer.code("tools/call", #"{"name":"t"}"#) == nil }
+                } else {
+                    try await until { try await peer.ask("tools/list").contains(#""name":"t""#) }
+                }
+                #expect(connector.starts == 1)
+                try await until { !client.told("notifications/tools/list_changed").isEmpty }
+            }
+        }
+    }
+
     @Test func aCallOfADeadServerFailsAndTheNextOneWorks() async throws {
         let server = ScriptedMCP(tools: ["t"])
         server.answer("tools/call") { _, _ in

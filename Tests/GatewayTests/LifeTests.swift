@@ -65,6 +65,17 @@ import Testing
         #expect(next.session === over)
         #expect(!next.wakes)
     }
+
+    @Test func whatHasFailedIsTriedAgainByWhoeverComesLater() {
+        var state = State(now: start)
+        let over = state.ended(.failed)
+        state.forgive()
+        let next = state.want(now: start)
+        #expect(next.wakes && next.session !== over)
+        _ = state.close()
+        state.forgive()
+        #expect(state.phase == .failed)
+    }
 }
 
 @Suite struct CallTableTests {

@@ -311,6 +311,41 @@ import Testing
         }
     }
 
+    /// Tasks come from every page of every server, and one that fails does not empty the others' list.
+    @Test func tasksAreListedFromAllPagesOfAllServers() async throws {
+        let capabilities = #"{"tools":{},"tasks":{"list":{},"requests":{"tools":{"call":{}}}}}"#
+        let count = Mutex(0)
+        let paging = ScriptedMCP(
+            capabilities: capabilities, tools: ["p"],
+            [
+                "tools/call": { _, _ in
+                    raw(#"{"task":{"taskId":"p\#(count.withLock { $0 += 1; return $0 })","status":"working"}}"#)
+                },
+                "tasks/list": { request, _ in
+                    switch request.params?["cursor"]?.string {
+                    case nil: raw(#"{"tasks":[{"taskId":"p1"}],"nextCursor":"x"}"#)
+                    case "x": raw(#"{"tasks":[{"taskId":"p2"}],"nextCursor":"y"}"#)
+                    default: raw(#"{"tasks":[{"taskId":"p3"}]}"#)
+                    }
+                },
+            ])
+        let failing = ScriptedMCP(
+            capabilities: capabilities, tools: ["f"],
+            [
+                "tools/call": { _, _ in raw(#"{"task":{"taskId":"f1","status":"working"}}"#) },
+                "tasks/list": { _, _ in throw RPC.Error(code: -32603, message: "no") },
+            ])
+        try await withGateway([("a", ScriptedConnector(failing)), ("b", ScriptedConnector(paging))]) { gateway in
+            try await gateway.withClient { client async throws in
+                for tool in ["f", "p", "p", "p"] {
+                    _ = try await client.ask("tools/call", #"{"name":"\#(tool)","task":{"ttl":1000}}"#)
+                }
+                #expect(
+                    try await client.ask("tasks/list") == #"{"tasks":[{"taskId":"p1"},{"taskId":"p2"},{"taskId":"p3"}]}"#)
+            }
+        }
+    }
+
     @Test func aRelatedNotificationSaysSo() async throws {
         // What a transport with several streams is told of a message.
         let sent = Sent()

@@ -38,7 +38,7 @@ struct Bench: Sendable {
     /// - Parameter serve: in the place of the usual server.
     static func run(
         authorization: Authorization? = nil, limits: StreamableServer.Limits = .init(), servers: Set<String> = [],
-        certificate: ServerCertificate? = nil, isReady: @escaping @Sendable () -> Bool = { true },
+        certificate: Current<ServerCertificate>? = nil, isReady: @escaping @Sendable () -> Bool = { true },
         serve: (@Sendable (any ServedSession) async throws -> Void)? = nil,
         _ body: @escaping @Sendable (Bench) async throws -> Void
     ) async throws {
@@ -46,9 +46,12 @@ struct Bench: Sendable {
         let listening = Promise<Int>()
         let served = Served()
         let stop = Promise<Void>()
+        var shown: (@Sendable () -> ServerCertificate)?
+        if let certificate { shown = { certificate.value } }
         let server = StreamableServer(
             configuration: .init(
-                port: 0, authorization: try authorization ?? .bearer(BearerToken(token)), certificate: certificate,
+                port: 0, authorization: try authorization ?? .bearer(BearerToken(token)),
+                certificate: shown,
                 limits: limits, servers: { servers }, isReady: isReady,
                 onListening: { listening.fulfil(.success($0)) }),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

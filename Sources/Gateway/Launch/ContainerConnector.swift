@@ -11,15 +11,45 @@ struct ContainerConnector: Connector {
         onProgress: @escaping @Sendable (ConnectionStep) async -> Void,
         _ body: @escaping @Sendable (any Transport) async throws -> R
     ) async throws -> R {
-        let spec = try launch.spec()
+        // It asks the file system.
+        let spec = try await withTaskExecutorPreference(globalConcurrentExecutor) { [launch] in try launch.spec() }
         try await requireOwnNetwork(spec.networkMode ?? "")
-        try await makeImageAvailable(spec.image)
         return try await withContainer(spec, onProgress) { id in
             try await engine.withAttached(id) { attachment in
-                try await engine.startContainer(id)
-                await onProgress(.reached(place: id, limits: launch.limits(spec)))
-                return try await body(AttachmentTransport(attachment) { await onProgress(.log($0)) })
+                try await started(id) {
+                    await onProgress(.reached(place: id, limits: launch.limits(spec)))
+                } while: {
+                    try await body(AttachmentTransport(attachment) { await onProgress(.log($0)) })
+                }
             }
+        }
+    }
+
+    /// Starts a container while it is talked to already: the server finds the first message there when it runs, which is
+    /// sooner than the engine says so.
+    private func started<R: Sendable>(
+        _ id: String, then onStart: @escaping @Sendable () async -> Void,
+        while body: @escaping @Sendable () async throws -> R
+    ) async throws -> R {
+        let start = Promise<Void>()
+        return try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask {
+                let outcome = await Result { try await engine.startContainer(id) }
+                start.fulfil(outcome)
+                try outcome.get()
+                await onStart()
+                return nil
+            }
+            group.addTask {
+                do { return try await body() } catch {
+                    // Why it did not start says more than that it does not talk.
+                    try await start.value
+                    throw error
+                }
+            }
+            defer { group.cancelAll() }
+            while let outcome = try await group.next() { if let result = outcome { return result } }
+            throw CancellationError()
         }
     }
 
@@ -30,7 +60,14 @@ struct ContainerConnector: Connector {
     ) async throws -> R {
         // Not cancellable half-way: a container that was made but whose id nobody learnt would stay.
         let (engine, name) = (engine, launch.containerName)
-        let made = await shielded { await Result { try await engine.createContainer(spec, name: name) } }
+        func make() async -> Result<String, any Error> {
+            await shielded { await Result { try await engine.createContainer(spec, name: name) } }
+        }
+        var made = await make()
+        if case .failure(let failure as Failure) = made, failure.code == .notFound {
+            try await makeImageAvailable(spec.image)
+            made = await make()
+        }
         let id = try made.get()
         let outcome = await Result { try await body(id) }
         await shielded { try? await engine.removeContainer(id, force: true) }

@@ -71,27 +71,43 @@ extension Session {
 
     /// The client's tasks at all servers that run for it.
     func tasks() async throws -> RawJSON {
-        var found: [RawJSON] = []
-        for server in gateway.servers(view) {
-            guard let upstream = state.withLock({ $0.upstreams[server] }) ?? gateway.runningShared(server),
-                let link = upstream.link, link.has("tasks")
-            else { continue }
-            var cursor: RawJSON?
+        let servers = gateway.servers(view)
+        let found = try await withThrowingTaskGroup(of: (Int, [RawJSON]).self) { group in
+            for (place, server) in servers.enumerated() {
+                guard let upstream = state.withLock({ $0.upstreams[server] }) ?? gateway.runningShared(server),
+                    let link = upstream.link, link.has("tasks")
+                else { continue }
+                group.addTask { (place, await self.tasks(at: server, link)) }
+            }
+            return try await group.reduce(into: [Int: [RawJSON]]()) { $0[$1.0] = $1.1 }
+        }
+        return RawJSON(object: [("tasks", RawJSON(array: servers.indices.flatMap { found[$0] ?? [] }))])
+    }
+
+    /// The client's tasks at one server, of all its pages; none, where the server fails or takes long: it must not empty or
+    /// delay the others'.
+    private func tasks(at server: String, _ link: Upstream.Link) async -> [RawJSON] {
+        let pages = try? await withDeadline(Self.taskPatience, "did not list its tasks") {
+            var (pages, cursor): ([RawJSON], RawJSON?) = ([], nil)
             for _ in 0..<100 {
                 let params = cursor.map { RawJSON(object: [("cursor", $0)]) }
                 let page = try await link.peer.request("tasks/list", params)
-                for task in try page["tasks"]?.elements() ?? [] {
-                    guard let id = task["taskId"]?.string,
-                        let name = state.withLock({ $0.tasks.name(.init(server: server, id: id)) })
-                    else { continue }
-                    found.append(name == id ? task : task.replacing("taskId", with: RawJSON(.string(name))))
-                }
-                guard found.count < 10_000, let next = page["nextCursor"], !next.isNull else { break }
+                pages.append(page)
+                guard let next = page["nextCursor"], !next.isNull else { break }
                 cursor = next
             }
+            return pages
         }
-        return RawJSON(object: [("tasks", RawJSON(array: found))])
+        let all = (pages ?? []).flatMap { (try? $0["tasks"]?.elements()) ?? [] }
+        return all.prefix(10_000).compactMap { task in
+            guard let id = task["taskId"]?.string,
+                let name = state.withLock({ $0.tasks.name(.init(server: server, id: id)) })
+            else { return nil }
+            return name == id ? task : task.replacing("taskId", with: RawJSON(.string(name)))
+        }
     }
+
+    private static let taskPatience = Duration.seconds(5)
 
     private static let passed: Set<String> = ["notifications/roots/list_changed", "notifications/tasks/status"]
 

@@ -11,11 +11,13 @@ extension Session: Peer.Handler {
         if request.method == "logging/setLevel" { return .answer(try setLevel(request)) }
         let isComplete = gateway.isComplete(view)
         if let kind = ListKind(method: request.method) {
+            gateway.retry(view, for: self)
             return isComplete ? .answer(try page(kind, request)) : .respond
         }
         if request.method == "tasks/list" { return .respond }
         guard let plan = try plan(request) else {
             guard isComplete else { return .respond }
+            gateway.retry(view, for: self)
             throw Plan.unknown(request)
         }
         if let answer = try shortcut(plan) { return .answer(answer) }
@@ -40,7 +42,8 @@ extension Session: Peer.Handler {
                 }
                 return
             }
-            client.answer(request.id, finished(outcome, plan, start).mapError(RPC.Error.answering))
+            client.answer(request.id, finished(outcome, plan).mapError(RPC.Error.answering))
+            note(outcome, plan, start)
         }
         return .forwarded { params in
             withdraw(params)
@@ -61,18 +64,21 @@ extension Session: Peer.Handler {
     func exchange(_ request: RPC.Request, _ plan: Plan) async throws -> RawJSON {
         let start = ContinuousClock.now
         let passage = passage(request, plan)
+        func answered(_ outcome: Result<RawJSON, any Error>) throws -> RawJSON {
+            note(outcome, plan, start)
+            return try finished(outcome, plan).get()
+        }
         for attempt in 1... {
             guard let upstream = upstream(plan.server) else { throw Plan.unknown(request) }
             defer { release(upstream) }
             do {
-                let result = try await upstream.exchange(passage, of: self)
-                return try finished(.success(result), plan, start).get()
+                return try answered(.success(try await upstream.exchange(passage, of: self)))
             } catch let error as NotSent {
                 guard attempt < 3 else { throw error.reason }
                 // Whatever has just ended is given a moment to do so.
                 try await Task.sleep(for: .milliseconds(50 * attempt))
             } catch {
-                return try finished(.failure(error), plan, start).get()
+                return try answered(.failure(error))
             }
         }
         throw CancellationError()
@@ -91,17 +97,7 @@ extension Session: Peer.Handler {
     }
 
     /// What the client gets for a server's answer.
-    private func finished(
-        _ outcome: Result<RawJSON, any Error>, _ plan: Plan, _ start: ContinuousClock.Instant
-    ) -> Result<RawJSON, any Error> {
-        var isError = true
-        defer {
-            state.withLock { $0.calls += 1 }
-            if let tool = plan.tool {
-                gateway.tell(
-                    .called(server: plan.server, tool: tool, took: ContinuousClock.now - start, isError: isError))
-            }
-        }
+    private func finished(_ outcome: Result<RawJSON, any Error>, _ plan: Plan) -> Result<RawJSON, any Error> {
         switch outcome {
         case .failure(let error as RPC.Error):
             if error.code == -32042, let elicitations = try? error.data?["elicitations"]?.elements() {
@@ -110,11 +106,18 @@ extension Session: Peer.Handler {
             return outcome
         case .failure: return outcome
         case .success(let answer):
-            isError = plan.tool != nil && answer["isError"]?.isTrue ?? false
             var result = plan.rewritten.isEmpty ? answer : URIRewriting.result(answer, of: plan.method, plan.rewritten)
             result = Shape.result(result, of: plan.method, for: revision)
             return .success(noted(result, plan))
         }
+    }
+
+    /// Counts a call and tells of it; its client has the answer already, and need not wait for that.
+    private func note(_ outcome: Result<RawJSON, any Error>, _ plan: Plan, _ start: ContinuousClock.Instant) {
+        state.withLock { $0.calls += 1 }
+        guard let tool = plan.tool else { return }
+        let isError = if case .success(let answer) = outcome { answer["isError"]?.isTrue ?? false } else { true }
+        gateway.tell(.called(server: plan.server, tool: tool, took: ContinuousClock.now - start, isError: isError))
     }
 
     /// Remembers what a request has changed.

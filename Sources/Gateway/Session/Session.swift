@@ -1,5 +1,7 @@
 internal import Core
 internal import MCP
+internal import NIOCore
+internal import NIOPosix
 internal import Synchronization
 internal import Toolkit
 
@@ -39,6 +41,8 @@ final class Session: Sendable {
 
     let gateway: Gateway
     let view: GatewayView
+    /// Where its client and its servers are talked to: a call and its answer change no threads.
+    let executor = LoopExecutor(MultiThreadedEventLoopGroup.singleton.any())
     let state: Mutex<State>
     /// What the client can be asked, once it has introduced itself.
     let capabilities = Promise<RawJSON>()

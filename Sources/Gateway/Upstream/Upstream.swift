@@ -1,6 +1,8 @@
 internal import Bridge
 internal import Core
 internal import MCP
+internal import NIOCore
+internal import NIOPosix
 internal import Synchronization
 internal import Toolkit
 
@@ -35,6 +37,8 @@ final class Upstream: Sendable {
     let gateway: Gateway
     /// Whose it is; nil where all clients use it.
     let owner: Session?
+    /// Where it is talked to: beside the client whose it is.
+    let executor: LoopExecutor
     let state = Mutex(State())
     /// Fulfilled when its lists are known, or when it has failed, for the first time.
     let settled = Promise<Void>()
@@ -49,6 +53,7 @@ final class Upstream: Sendable {
         self.deployment = deployment
         self.gateway = gateway
         self.owner = owner
+        executor = owner?.executor ?? LoopExecutor(MultiThreadedEventLoopGroup.singleton.any())
     }
 
     /// The session, where it is there.
@@ -160,10 +165,11 @@ final class Upstream: Sendable {
                 gateway.tell(.failed(server: server, reason: failure.description))
                 session?.fulfil(.failure(failure))
                 settled.fulfil(.failure(failure))
-                if isFinal { return await untilCancelled() }
                 let pause = backoff.pause(afterLiving: ContinuousClock.now - start)
-                gateway.tell(.restarting(server: server, after: pause))
+                if !isFinal { gateway.tell(.restarting(server: server, after: pause)) }
                 try? await Task.sleep(for: pause)
+                // An image may have been built by then, a grant given: whoever asks next has it tried again.
+                if isFinal { state.withLock { $0.life.forgive() } }
             }
         }
     }

@@ -10,7 +10,7 @@ struct UpstreamState<Session: Sendable>: Sendable {
         /// Being started, or waiting to be started again.
         case starting
         case ready
-        /// It cannot be started, and trying again would not help.
+        /// It cannot be started, and trying again at once would not help.
         case failed
     }
 
@@ -54,6 +54,13 @@ struct UpstreamState<Session: Sendable>: Sendable {
         defer { if phase != .failed { session = Promise() } }
         self.phase = phase
         return session
+    }
+
+    /// What could not be started is tried again when somebody wants it.
+    mutating func forgive() {
+        guard phase == .failed, !isClosed else { return }
+        phase = .idle
+        session = Promise()
     }
 
     /// Nothing more is started.

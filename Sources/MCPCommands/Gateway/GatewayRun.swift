@@ -67,7 +67,7 @@ struct GatewayRun: AsyncParsableCommand {
                         gateway in
                         try await watched(gateway, context.paths, err) {
                             try await HTTPGateway(
-                                options: listen, style: style, port: port, gateway: gateway, err: err
+                                options: listen, style: style, port: port, watches: watch, gateway: gateway, err: err
                             ).run(context.paths, until: stop)
                         }
                     }
@@ -118,7 +118,10 @@ struct GatewayRun: AsyncParsableCommand {
     private func show(
         _ event: GatewayEvent, since start: ContinuousClock.Instant, _ startup: Startup, on err: Console.Output
     ) async {
-        func say(_ text: String) async { await err.offer(text.printable.replacing("\n", with: " ")) }
+        func say(_ text: String) async {
+            let line = text.printable
+            await err.offer(line.utf8.contains(0x0A) ? line.replacing("\n", with: " ") : line)
+        }
         switch event {
         case .started(let server, let container, let limits, _):
             // What is not run here has no limits of ours.

@@ -5,6 +5,7 @@ internal import Logging
 internal import MCPHTTP
 internal import SystemPackage
 internal import Terminal
+internal import Toolkit
 
 /// A gateway for many clients over HTTP: every session has servers, and so containers, of its own, but for those that
 /// say they are stateless, which all sessions share.
@@ -12,6 +13,8 @@ struct HTTPGateway: Sendable {
     let options: ListenOptions
     let style: ListenOptions.Style
     let port: Int
+    /// Whether changes of the files with tokens and certificates count.
+    let watches: Bool
     let gateway: Gateway
     let err: Console.Output
 
@@ -26,14 +29,16 @@ struct HTTPGateway: Sendable {
         if let files = POSIX.raiseDescriptorLimit(to: 16384) { limits.connections = min(limits.connections, files / 2) }
         var logger = Logger(label: "docker-mcp")
         logger.logLevel = .notice
-        let certificate = try options.certificate()
+        let certificate = try options.certificate().map { Current($0) }
+        var shown: (@Sendable () -> ServerCertificate)?
+        if let certificate { shown = { certificate.value } }
+        let scheme = certificate == nil ? "http" : "https"
         let server = StreamableServer(
             configuration: .init(
                 host: options.host, port: port, names: options.names, authorization: authorization,
-                certificate: certificate, limits: limits, servers: { Set(gateway.serverNames) },
+                certificate: shown, limits: limits, servers: { Set(gateway.serverNames) },
                 isReady: { if case .success? = ready.current { true } else { false } },
                 onListening: { port in
-                    let scheme = certificate == nil ? "http" : "https"
                     err.print("> Gateway URL: \(scheme)://\(shownHost):\(port)\(style.path)")
                     err.print(note)
                     err.print("> Start \(style.rawValue) server on port \(port)")
@@ -46,6 +51,13 @@ struct HTTPGateway: Sendable {
             group.addTask {
                 try await server.run(until: stop)
                 return true
+            }
+            if watches {
+                group.addTask {
+                    await watch(authorization, certificate)
+                    await untilCancelled()
+                    return false
+                }
             }
             group.addTask {
                 try await listening.value
@@ -72,6 +84,28 @@ struct HTTPGateway: Sendable {
         await gateway.releaseOwn()
     }
 
+    /// Takes other tokens and certificates when their files have changed. What cannot be used changes nothing.
+    private func watch(_ authorization: Authorization, _ certificate: Current<ServerCertificate>?) async {
+        let files = [options.tokens, options.tlsCertificate, options.tlsKey].compactMap { $0 }.map { FilePath($0) }
+        guard !files.isEmpty else { return }
+        await FileWatch.run(files) {
+            do {
+                if case .current(let tokens) = authorization, let file = options.tokens {
+                    tokens.replace(try self.tokens(file))
+                }
+                if let certificate, let new = try options.certificate() { certificate.replace(new) }
+                await err.offer("- Tokens and certificates are those of the changed files")
+            } catch {
+                let reason = Failure.text(of: error)
+                await err.offer("Warning: tokens and certificates stay as they were: \(reason)".printable)
+            }
+        }
+    }
+
+    private func tokens(_ file: String) throws -> [Token] {
+        try TokensFile.load(FilePath(file), servers: Set(gateway.serverNames)) { err.print($0.printable) }
+    }
+
     /// Who may come in, and how people are told.
     private func authorize(_ paths: Paths) throws -> (Authorization, note: String) {
         let isLocal = StreamableServer.isLoopback(options.host)
@@ -79,13 +113,11 @@ struct HTTPGateway: Sendable {
             err.print("Warning: listening on \(options.host): everybody on that network reaches the gateway".printable)
         }
         if let file = options.tokens {
-            let tokens = try TokensFile.load(FilePath(file), servers: Set(gateway.serverNames)) {
-                err.print($0.printable)
-            }
+            let tokens = try tokens(file)
             if paths.setting(BearerToken.variable) != nil || paths.setting(BearerToken.fileVariable) != nil {
                 err.print("Warning: the environment has a token, but only those of \(file) count".printable)
             }
-            return (.tokens(tokens), "> Use a Bearer token of \(file)".printable)
+            return (.current(Current(tokens)), "> Use a Bearer token of \(file)".printable)
         }
         guard options.allowUnauthenticated else {
             let (token, source) = try BearerToken.fromEnvironment(paths)

@@ -7,6 +7,8 @@ internal import SystemPackage
 package enum Authorization: Sendable {
     /// Whoever knows one of the tokens.
     case tokens([Token])
+    /// The same, of a file that may change.
+    case current(Current<[Token]>)
     /// Everybody who reaches the port.
     case open
 
@@ -15,9 +17,18 @@ package enum Authorization: Sendable {
         .tokens([Token(digest: token.digest, principal: Principal(name: "token"))])
     }
 
+    /// nil where nobody is asked for one.
+    var tokens: [Token]? {
+        switch self {
+        case .tokens(let tokens): tokens
+        case .current(let tokens): tokens.value
+        case .open: nil
+        }
+    }
+
     /// Whose token an `Authorization` header carries. The time taken says nothing about any of them.
     package func principal(header: String?) -> Principal? {
-        guard case .tokens(let tokens) = self else { return .anybody }
+        guard let tokens else { return .anybody }
         let parts = (header ?? "").split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
         let given = TokenDigest(of: String(parts[1].drop { $0 == " " }))

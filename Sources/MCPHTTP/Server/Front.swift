@@ -91,11 +91,17 @@ struct Front: HTTPResponder {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
             throw NIOTooManyBytesError(maxBytes: limit)
         }
-        let payload = try Payload(parsing: try await request.body.collect(upTo: limit))
+        let payload = try await Self.payload(try await request.body.collect(upTo: limit))
         // The first of them has been paid for.
         if payload.count > 1 { try charge(principal, payload.count - 1) }
         if !payload.requests.isEmpty { try requireOpen(id: payload.id) }
         return payload
+    }
+
+    /// A large message takes its time, which others on the same thread must not wait for.
+    private static func payload(_ bytes: ByteBuffer) async throws -> Payload {
+        guard bytes.readableBytes > 256 << 10 else { return try Payload(parsing: bytes) }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { try Payload(parsing: bytes) }
     }
 
     private func charge(_ principal: Principal, _ count: Int = 1) throws(Refusal) {

@@ -39,7 +39,7 @@ struct Gate: Sendable {
         guard Self.isWildcard(host) else { return false }
         // Listening everywhere, our names are the network's business. A page that rebinds one of them still lacks the
         // token; where there is none, only addresses count, which cannot be rebound.
-        if case .tokens = authorization { return true }
+        if authorization.tokens != nil { return true }
         return Self.isAddress(name)
     }
 

@@ -2,6 +2,7 @@ package import AsyncAlgorithms
 internal import Core
 package import MCP
 package import NIOCore
+internal import NIOPosix
 internal import Synchronization
 
 /// One MCP session over HTTP, as the server's end of a connection: messages come in by POST, and what the server sends
@@ -13,6 +14,9 @@ package final class HTTPSession: Transport {
     package let principal: Principal
     /// Which servers it is about.
     package let scope: Scope
+
+    /// The event loop of the connection that it was opened on.
+    let executor = LoopExecutor(MultiThreadedEventLoopGroup.singleton.any())
 
     private let incoming = AsyncChannel<ByteBuffer>()
     private let streams: Mutex<SessionStreams<Outlet>>
@@ -39,8 +43,16 @@ package final class HTTPSession: Transport {
         return try await body(incoming) { [self] message, relation in await send(message, relation) }
     }
 
+    /// Bytes that may wait on all streams together before the session waits for its client.
+    private static let maximumWaiting = 32 << 20
+
+    /// A stream that is not read holds up no other one: what can be done without is left out there, and only where very
+    /// much waits altogether the server waits too.
     private func send(_ bytes: ByteBuffer, _ relation: Relation) async {
-        await pass { $0.place(bytes, relation) }?.room()
+        let outlet = pass { $0.place(bytes, relation, isOpen: { !$0.isNeglected }) }
+        guard let outlet, !outlet.hasRoom else { return }
+        let all = streams.withLock { $0.sinks }
+        if all.count == 1 || all.reduce(0, { $0 + $1.size }) > Self.maximumWaiting { await outlet.room() }
     }
 
     /// Has the streams decide on something to be said, and queues it before they decide on anything else.

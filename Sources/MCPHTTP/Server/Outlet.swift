@@ -19,6 +19,8 @@ struct OutletQueue: Sendable {
     }
 
     static let maximumItems = 256
+    /// Items beyond which what can be done without is.
+    static let tooMany = 4096
 
     private let limit: Int
     private var items: [Item] = []
@@ -31,6 +33,9 @@ struct OutletQueue: Sendable {
 
     var hasRoom: Bool { items.isEmpty || bytes < limit && items.count < Self.maximumItems }
     var isEmpty: Bool { items.isEmpty }
+    /// Whether far more waits than a client leaves there that reads.
+    var isNeglected: Bool { bytes >= 4 * limit || items.count >= Self.tooMany }
+    var size: Int { bytes }
 
     mutating func add(_ item: Item) {
         quiet = 0
@@ -102,6 +107,12 @@ final class Outlet: Sendable, Equatable {
         }
     }
 
+    /// Whether there is room, or nothing can be said any more.
+    var hasRoom: Bool { state.withLock { $0.queue.hasRoom || $0.queue.isClosed } }
+    var isNeglected: Bool { state.withLock { $0.queue.isNeglected && !$0.queue.isClosed } }
+    /// Bytes that wait.
+    var size: Int { state.withLock { $0.queue.size } }
+
     /// Queues an item where there is room.
     func offer(_ item: Item) -> Bool {
         change { state in
@@ -113,7 +124,7 @@ final class Outlet: Sendable, Equatable {
 
     /// Waits until there is room, the stream is closed, or the task is cancelled.
     func room() async {
-        while !Task.isCancelled, !state.withLock({ $0.queue.hasRoom || $0.queue.isClosed }) { await waitForChange() }
+        while !Task.isCancelled, !hasRoom { await waitForChange() }
     }
 
     /// The next item to write; nil when the stream is closed or the task cancelled.

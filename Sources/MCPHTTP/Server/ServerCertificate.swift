@@ -27,6 +27,19 @@ package struct ServerCertificate: Sendable {
         }
     }
 
+    /// How to speak TLS with whatever certificate is the present one when somebody connects.
+    static func configuration(_ current: @escaping @Sendable () -> ServerCertificate) -> TLSConfiguration {
+        var configuration = current().configuration
+        configuration.sslContextCallback = { _, promise in
+            let certificate = current()
+            var override = NIOSSLContextConfigurationOverride.noChanges
+            override.certificateChain = certificate.chain.map { .certificate($0) }
+            override.privateKey = .privateKey(certificate.key)
+            promise.succeed(override)
+        }
+        return configuration
+    }
+
     var configuration: TLSConfiguration {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))

@@ -101,7 +101,29 @@ struct SessionStreams<Sink: Sendable & Equatable>: Sendable {
     // MARK: Messages of the server
 
     /// Where a message goes; nil where it was kept or nobody wants it.
-    mutating func place(_ bytes: ByteBuffer, _ relation: Relation) -> Delivery? {
+    ///
+    /// - Parameter isOpen: whether a sink still takes what can be done without.
+    mutating func place(_ bytes: ByteBuffer, _ relation: Relation, isOpen: (Sink) -> Bool = { _ in true }) -> Delivery? {
+        if let sink = sink(for: relation), !isOpen(sink), Self.isNotification(bytes) { return nil }
+        return place(bytes, relation)
+    }
+
+    private func sink(for relation: Relation) -> Sink? {
+        switch relation {
+        case .answer: nil
+        case .request(let id): streams[owners[id]?.stream ?? Self.standalone]?.sink
+        case .none: streams[Self.standalone]?.sink
+        }
+    }
+
+    private static func isNotification(_ bytes: ByteBuffer) -> Bool {
+        if case .notification? = try? RPC.Message(parsing: bytes) { true } else { false }
+    }
+
+    /// The streams that somebody reads, or should.
+    var sinks: [Sink] { streams.values.compactMap(\.sink) }
+
+    private mutating func place(_ bytes: ByteBuffer, _ relation: Relation) -> Delivery? {
         switch relation {
         // An answer without an id answers nothing we let through.
         case .answer(let id): return id.flatMap { finish($0) }.flatMap { deliver(bytes, on: $0) }

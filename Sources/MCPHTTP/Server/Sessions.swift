@@ -42,7 +42,10 @@ final class Sessions: Sendable {
 
     /// A session, for whom it belongs to.
     func use(_ id: String, by principal: Principal) -> Use? {
-        table.withLock { $0.use(id, owner: principal.name) }.map { Use($0, self) }
+        let use = table.withLock { $0.use(id, owner: principal.name) }.map { Use($0, self) }
+        // What somebody may do can change; a session is of what it was when it began.
+        guard use?.session.principal == principal else { return nil }
+        return use
     }
 
     /// Whether the gateway is ending: what is under way goes on, nothing new begins.
@@ -98,7 +101,7 @@ struct SessionService: Service {
                 }
             }
             for await session in sessions.opened.cancelOnGracefulShutdown() {
-                group.addTask { await run(session) }
+                group.addTask(executorPreference: session.executor) { await run(session) }
             }
             await sessions.drain(limit: limits.drain)
             sessions.close()

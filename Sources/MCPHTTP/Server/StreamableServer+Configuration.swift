@@ -35,8 +35,8 @@ extension StreamableServer {
         /// Names beside the address that clients may use in `Host`.
         package var names: Set<String>
         package var authorization: Authorization
-        /// Where connections are encrypted.
-        package var certificate: ServerCertificate?
+        /// Where connections are encrypted: the present certificate, asked for with each connection.
+        package var certificate: (@Sendable () -> ServerCertificate)?
         package var limits: Limits
         /// The servers there are, for the routes of each.
         package var servers: @Sendable () -> Set<String>
@@ -47,7 +47,7 @@ extension StreamableServer {
 
         package init(
             host: String = "127.0.0.1", port: Int, names: Set<String> = [], authorization: Authorization,
-            certificate: ServerCertificate? = nil, limits: Limits = Limits(),
+            certificate: (@Sendable () -> ServerCertificate)? = nil, limits: Limits = Limits(),
             servers: @escaping @Sendable () -> Set<String> = { [] },
             isReady: @escaping @Sendable () -> Bool = { true },
             onListening: @escaping @Sendable (Int) async -> Void = { _ in }

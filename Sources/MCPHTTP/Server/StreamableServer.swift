@@ -65,12 +65,12 @@ package struct StreamableServer: Service {
         let handlers: @Sendable () -> [any RemovableChannelHandler] = {
             [DisconnectHandler(), RequestTimeouts(limits)]
         }
-        let tls = configuration.certificate?.configuration
+        let tls = configuration.certificate.map(ServerCertificate.configuration)
         let application = Application(
             responder: front,
             server: try tls.map {
-                try .tls(.http1(configuration: .init(additionalChannelHandlers: handlers())), tlsConfiguration: $0)
-            } ?? .http1(configuration: .init(additionalChannelHandlers: handlers())),
+                try .tls(LoopChannel.builder(handlers), tlsConfiguration: $0)
+            } ?? LoopChannel.builder(handlers),
             configuration: .init(
                 address: .hostname(configuration.host, port: port), backlog: 1024,
                 availableConnectionsDelegate: .maximum(limits.connections, logger: quiet)),

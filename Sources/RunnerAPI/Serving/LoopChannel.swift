@@ -1,3 +1,4 @@
+internal import Core
 internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
