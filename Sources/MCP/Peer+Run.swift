@@ -87,7 +87,7 @@ extension Peer {
             // Only what was to be sent fails: whether the connection is broken, its other direction tells.
             guard let id = entry.request else { return }
             let reason: any Error =
-                error is Failure || error is CancellationError || error is NotSent
+                error is Failure || error is CancellationError || error is NotSent || error is RPC.Error
                 ? error : Failure(.unavailable, "the connection broke", cause: error)
             state.withLock { $0.take(id) }?.onAnswer(.failure(reason))
         }

@@ -25,6 +25,8 @@ package protocol Transport: Sendable {
     /// Whether a request's sending may take as long as its answer, so that others must not wait for it. Everything else is
     /// sent one after the other.
     var sendsRequestsSideBySide: Bool { get }
+    /// Whether whoever is at the other end is certainly of the handshake era.
+    var isOfHandshakeEra: Bool { get }
 
     /// Opens the connection for as long as `body` runs.
     ///
@@ -34,4 +36,5 @@ package protocol Transport: Sendable {
 
 extension Transport {
     package var sendsRequestsSideBySide: Bool { false }
+    package var isOfHandshakeEra: Bool { false }
 }

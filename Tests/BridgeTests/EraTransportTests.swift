@@ -113,6 +113,104 @@ private final class Noted<Element: Sendable>: Sendable {
         #expect(outcome.verdicts == [.handshake])
     }
 
+    // MARK: Servers whose answers come while the request is still being sent, as by HTTP
+
+    private struct Rendezvous: Transport {
+        private let incoming = AsyncThrowingChannel<ByteBuffer, any Error>()
+        let answer: @Sendable (RPC.Request) async throws -> String?
+
+        var sendsRequestsSideBySide: Bool { true }
+
+        func connect<R: Sendable>(
+            _ body: (AsyncThrowingChannel<ByteBuffer, any Error>, @escaping SendMessage) async throws -> R
+        ) async throws -> R {
+            try await body(incoming) { bytes, _ in
+                guard case .request(let request) = try RPC.Message(parsing: bytes) else { return }
+                guard let text = try await answer(request) else { return }
+                await incoming.send(ByteBuffer(string: #"{"jsonrpc":"2.0","id":\#(request.id.text),\#(text)}"#))
+            }
+        }
+    }
+
+    private final class Deaf: Peer.Handler {
+        func admit(_ request: RPC.Request, from peer: Peer) throws(RPC.Error) -> Peer.Admission { .respond }
+        func receive(_ notification: RPC.Notification, from peer: Peer) async {}
+    }
+
+    private func handshake(
+        with answer: @escaping @Sendable (RPC.Request) async throws -> String?
+    ) async throws -> [EraProbe.Verdict] {
+        let verdicts = Noted<EraProbe.Verdict>()
+        let transport = EraTransport(
+            Rendezvous(answer: answer), known: nil, log: { _ in }, onVerdict: { verdicts.add($0) })
+        try await Peer.run(over: transport, handler: Deaf()) { peer in
+            _ = try await Client(over: peer, name: "g", version: "1")
+        }
+        return verdicts.all
+    }
+
+    @Test func anAnswerThatComesWhileTheQuestionIsSentIsTaken() async throws {
+        let verdicts = try await handshake { request in
+            request.method == "initialize"
+                ? #""result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"o","version":"1"}}"#
+                : #""error":{"code":-32601,"message":"no"}"#
+        }
+        #expect(verdicts == [.handshake])
+    }
+
+    /// Whoever reaches a server wants to know why it cannot be reached, not that it answered something.
+    @Test func whyAServerCannotBeAskedIsTold() async throws {
+        let failure = await #expect(throws: Failure.self) {
+            try await handshake { request in
+                if request.method == "initialize" { throw Failure(.unauthorized, "it wants a key") }
+                return #""error":{"code":-32000,"message":"no"}"#
+            }
+        }
+        #expect(failure?.code == .unauthorized)
+    }
+
+    /// A slow one of the modern protocol only: asked the other question meanwhile, it refuses that in its own way.
+    @Test func aRefusedHandshakeDoesNotSettleIt() async throws {
+        let (near, far) = MemoryTransport.pair()
+        let isRefused = Promise<Void>()
+        async let played: Void = {
+            for await line in far.received {
+                guard case .request(let request) = try RPC.Message(parsing: ByteBuffer(string: line)) else { continue }
+                try await isRefused.value
+                await far.send(#"{"jsonrpc":"2.0","id":\#(request.id.text),"result":\#(Self.discovery)}"#)
+            }
+        }()
+        let verdicts = Noted<EraProbe.Verdict>()
+        let transport = EraTransport(
+            Refusing(base: near, isRefused: isRefused), known: nil, log: { _ in }, onVerdict: { verdicts.add($0) })
+        try await Peer.run(over: transport, handler: Deaf()) { peer in
+            let client = try await Client(over: peer, name: "g", version: "1")
+            #expect(client.server.name == "s")
+        }
+        #expect(verdicts.all == [.modern(.v20260728)])
+        near.finish()
+        try await played
+    }
+
+    private struct Refusing: Transport {
+        let base: MemoryTransport
+        let isRefused: Promise<Void>
+
+        func connect<R: Sendable>(
+            _ body: (MemoryTransport.Messages, @escaping SendMessage) async throws -> R
+        ) async throws -> R {
+            try await base.connect { messages, send in
+                try await body(messages) { bytes, relation in
+                    if case .request(let request) = try RPC.Message(parsing: bytes), request.method == "initialize" {
+                        defer { isRefused.fulfil(.success(())) }
+                        throw Failure(.invalidArgument, "400 Bad Request")
+                    }
+                    try await send(bytes, relation)
+                }
+            }
+        }
+    }
+
     // MARK: Clients
 
     /// A gateway with one tool that asks for a color.

@@ -112,10 +112,10 @@ extension Integration {
 
         private static let client = RealParts.repository.appending("Tests/Clients/mcp_era_client.py").string
 
-        // A server elsewhere that speaks 2026-07-28 only is not used yet.
         @Test(
             arguments: [
                 ("both", "stdio"), ("legacy", "stdio"), ("modern", "stdio"), ("both", "http"), ("legacy", "http"),
+                ("modern", "http"),
             ])
         func everyClientUsesEveryServerByHTTP(_ era: String, _ transport: String) async throws {
             try await withServer(era, transport) { (place, gateway) async throws in
@@ -138,7 +138,7 @@ extension Integration {
                 // What is told of a server is what was found out about it.
                 let told = try JSON(parsing: try await status.value).array?.first
                 let server = told?["servers"]?.array?.first
-                let isModern = era != "legacy" && transport == "stdio"
+                let isModern = era != "legacy"
                 #expect(server?["era"]?.string == (isModern ? "modern" : "handshake"), "\(told?.text ?? "")")
                 #expect(server?["revision"]?.string == (isModern ? "2026-07-28" : "2025-11-25"))
             }

@@ -40,7 +40,7 @@ package struct EraTransport: Transport {
     ) async throws -> R {
         try await base.connect { messages, send in
             let session = ServerEraSession(
-                known: known, isRelated: base is any RelatingTransport, send: send, log: log, onVerdict: onVerdict)
+                known: base.isOfHandshakeEra ? .handshake : known, isRelated: base is any RelatingTransport, send: send, log: log, onVerdict: onVerdict)
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {
@@ -74,13 +74,19 @@ private final class ServerEraSession: Sendable {
     private enum Effect: Sendable {
         case toGateway(ByteBuffer)
         case toServer(ByteBuffer)
+        /// The server is to be asked for a handshake.
+        case initialize
         case settled(EraProbe.Verdict)
+        case failed(RPC.Error)
     }
 
     private static func discoveryID(_ number: Int) -> RPC.ID { RPC.ID("wharf-discover-\(number)") }
 
     let incoming = AsyncThrowingChannel<ByteBuffer, any Error>()
     private let phase = Mutex(Phase.new)
+    /// Fulfilled when the server is to be asked for a handshake, or need not be.
+    private let handshake = Promise<Void>()
+    private let verdict = Promise<EraProbe.Verdict>()
     private let known: EraProbe.Verdict?
     private let isRelated: Bool
     private let output: SendMessage
@@ -137,6 +143,35 @@ private final class ServerEraSession: Sendable {
                 try await perform(effect)
             }
         }
+        if case .request(let request) = message, request.method == "initialize" { try await introduce(bytes) }
+    }
+
+    /// Waits until the server's protocol is known, having asked it for a handshake where that is wanted. Done by whoever
+    /// sends `initialize`, so that what goes wrong on the way is told there.
+    private func introduce(_ initialize: ByteBuffer) async throws {
+        try await handshake.value
+        if verdict.current == nil {
+            do { try await untilModern { [output] in try await output(initialize, .none) } } catch {
+                // The other question may still be answered.
+                let refusal = RPC.Error(code: -32000, message: Failure.text(of: error))
+                try await perform { phase in self.initialized(.failure(refusal), &phase) }
+                do { _ = try await verdict.value } catch is RPC.Error { throw error }
+            }
+        }
+        _ = try await verdict.value
+    }
+
+    /// - Parameter body: stopped where the server turns out to be a modern one meanwhile, or no server at all.
+    private func untilModern(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await body()
+                return true
+            }
+            group.addTask { [verdict] in (try? await verdict.value) != .handshake }
+            while try await group.next() == false {}
+            group.cancelAll()
+        }
     }
 
     private func perform(_ change: (inout Phase) -> [Effect]) async throws {
@@ -147,7 +182,14 @@ private final class ServerEraSession: Sendable {
         switch effect {
         case .toGateway(let bytes): await incoming.send(bytes)
         case .toServer(let bytes): try await output(bytes, .none)
-        case .settled(let verdict): onVerdict(verdict)
+        case .initialize: handshake.fulfil(.success(()))
+        case .settled(let verdict):
+            onVerdict(verdict)
+            self.verdict.fulfil(.success(verdict))
+            handshake.fulfil(.success(()))
+        case .failed(let error):
+            verdict.fulfil(.failure(error))
+            handshake.fulfil(.success(()))
         }
     }
 
@@ -180,9 +222,9 @@ private final class ServerEraSession: Sendable {
                 if case .notification = message { return [.toGateway(message.bytes)] }
                 return []
             }
-            let actions: [EraProbe.Action] =
-                id == Self.discoveryID(discoveries)
-                ? probe.discovered(response.outcome) : id == initialize.id ? probe.initialized(response.outcome) : []
+            if id == initialize.id { return initialized(response.outcome, &phase) }
+            guard id == Self.discoveryID(discoveries) else { return [] }
+            let actions = probe.discovered(response.outcome)
             phase = .probing(probe, initialize: initialize, discoveries: discoveries)
             return probed(actions, &phase)
         case .modern(var server):
@@ -190,6 +232,13 @@ private final class ServerEraSession: Sendable {
             phase = .modern(server)
             return effects(actions)
         }
+    }
+
+    private func initialized(_ outcome: Result<RawJSON, RPC.Error>, _ phase: inout Phase) -> [Effect] {
+        guard case .probing(var probe, let initialize, let discoveries) = phase else { return [] }
+        let actions = probe.initialized(outcome)
+        phase = .probing(probe, initialize: initialize, discoveries: discoveries)
+        return probed(actions, &phase)
     }
 
     private func elapsed(_ timer: Timer, _ phase: inout Phase) -> [Effect] {
@@ -218,7 +267,7 @@ private final class ServerEraSession: Sendable {
                 let request = RPC.Request(
                     id: Self.discoveryID(discoveries), method: "server/discover", params: envelope.written(into: nil))
                 return [.toServer(RPC.Message.request(request).bytes)]
-            case .initialize: return [.toServer(RPC.Message.request(initialize).bytes)]
+            case .initialize: return [.initialize]
             case .wait(let time):
                 timers.continuation.yield((time, .probe))
                 return []
@@ -230,7 +279,7 @@ private final class ServerEraSession: Sendable {
                 let answers = server.receive(.request(initialize))
                 phase = .modern(server)
                 return [.settled(.modern(revision))] + effects(answers)
-            case .fail(let error): return [Self.answer(initialize.id, .failure(error))]
+            case .fail(let error): return [.failed(error)]
             }
         }
     }

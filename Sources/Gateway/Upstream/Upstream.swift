@@ -222,11 +222,9 @@ final class Upstream: Sendable {
         }
     }
 
-    /// Servers elsewhere are spoken to in the handshake era only: what their transports say of a refusal has to reach
-    /// whoever reaches them.
-    private var connector: any Connector {
-        guard deployment.server.remote == nil else { return HandshakeConnector(deployment.connector) }
-        return EraConnector(
+    /// Finds out each time which protocol the server speaks.
+    private var connector: EraConnector {
+        EraConnector(
             deployment.connector, verdicts: gateway.verdicts,
             key: { await self.gateway.name(of: self.deployment) },
             onVerdict: { verdict in self.state.withLock { $0.report.settle(verdict) } })

@@ -20,6 +20,8 @@ package final class EventsTransport: Transport {
     init(_ http: RemoteHTTP) { self.http = http }
 
     package var sendsRequestsSideBySide: Bool { true }
+    /// No later revision has this transport.
+    package var isOfHandshakeEra: Bool { true }
 
     package func connect<R: Sendable>(
         _ body: (Messages, @escaping SendMessage) async throws -> R

@@ -101,7 +101,7 @@ extension StreamableTransport: RelatingTransport {
     }
 
     /// The answer to a request; an error without an id is one too, as nothing else was asked there.
-    private static func answer(_ bytes: ByteBuffer, to request: RPC.Request) -> RPC.Response? {
+    static func answer(_ bytes: ByteBuffer, to request: RPC.Request) -> RPC.Response? {
         guard case .response(let response)? = try? RPC.Message(parsing: bytes) else { return nil }
         if response.id == request.id { return response }
         guard response.id == nil, case .failure = response.outcome else { return nil }

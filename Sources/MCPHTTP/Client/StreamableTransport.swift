@@ -75,7 +75,8 @@ package final class StreamableTransport: Transport {
             }
             try await tell(bytes)
             if note.method == "notifications/initialized" { await jobs.send { [self] in await listen() } }
-        case .response: try await tell(bytes)
+        // Only a session has questions that can be answered.
+        case .response: if state.withLock({ $0.version != nil }) { try await tell(bytes) }
         }
     }
 
@@ -117,10 +118,9 @@ package final class StreamableTransport: Transport {
                 refusal.withLock { $0 = failure }
             }
             // A refusal may say so in the protocol's own words.
-            let answer = ByteBuffer(string: text)
             if state.withLock({ $0.isLost }) { throw NotSent(reason: failure) }
-            guard Self.answers(answer, request.id) != nil else { throw failure }
-            await incoming.send(answer)
+            guard let answer = Self.answer(ByteBuffer(string: text), to: request) else { throw failure }
+            await incoming.send(RPC.Message.response(answer).bytes)
             return false
         }
         if response.isEventStream {

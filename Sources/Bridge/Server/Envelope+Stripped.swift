@@ -1,40 +1,6 @@
 internal import Core
-package import MCP
+internal import MCP
 internal import NIOCore
-
-/// Reaches a server of the handshake era, which gets nothing of what only modern clients put into requests.
-package struct HandshakeConnector: Connector {
-    private let base: any Connector
-
-    package init(_ base: any Connector) { self.base = base }
-
-    package func connect<R: Sendable>(
-        onProgress: @escaping @Sendable (ConnectionStep) async -> Void,
-        _ body: @escaping @Sendable (any Transport) async throws -> R
-    ) async throws -> R {
-        try await base.connect(onProgress: onProgress) { try await body(Self.plain($0)) }
-    }
-
-    private static func plain(_ transport: some Transport) -> any Transport { HandshakeTransport(transport) }
-}
-
-private struct HandshakeTransport<Base: Transport>: Transport {
-    private let base: Base
-
-    init(_ base: Base) { self.base = base }
-
-    var sendsRequestsSideBySide: Bool { base.sendsRequestsSideBySide }
-
-    func connect<R: Sendable>(
-        _ body: (Base.Messages, @escaping SendMessage) async throws -> R
-    ) async throws -> R {
-        try await base.connect { messages, send in
-            try await body(messages) { bytes, relation in
-                try await send(try Envelope.stripped(message: bytes), relation)
-            }
-        }
-    }
-}
 
 extension Envelope {
     /// A request without a modern client's envelope; anything else as it is.
