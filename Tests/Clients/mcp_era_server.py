@@ -1,13 +1,15 @@
 """An MCP server made with PyPI's `mcp` that has every feature, for the matrix of eras.
 
-usage: mcp_era_server.py ERA stdio | ERA http PORT
-ERA is `both`, `legacy` (nothing newer than 2025-11-25 is answered) or `modern` (no handshake is).
+usage: mcp_era_server.py ERA stdio | ERA http PORT | legacy sse PORT
+ERA is `both`, `legacy` (nothing newer than 2025-11-25 is answered) or `modern` (no handshake is); over HTTP also `silent`,
+which never answers what it does not know, and has a tool `asked` that tells what it was asked, and when.
 """
 
 import asyncio
 import json
 import os
 import sys
+import time
 from typing import Annotated
 
 import anyio
@@ -220,15 +222,56 @@ class OneEra:
         await send({"type": "http.response.body", "body": body})
 
 
+class Silent:
+    """Never answers a question of the modern protocol."""
+
+    def __init__(self, app):
+        self.app, self.asked = app, []
+
+        @server.tool()
+        def asked() -> str:
+            """Names what was asked before any call, with milliseconds since the first question."""
+            return " ".join(f"{method}={round((when - self.asked[0][1]) * 1000)}" for method, when in self.asked)
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return await self.app(scope, receive, send)
+        arrived, body, rest = time.monotonic(), b"", True
+        while rest:
+            message = await receive()
+            body, rest = body + message.get("body", b""), message.get("more_body", False)
+        method = json.loads(body).get("method")
+        if method in ("server/discover", "initialize"):
+            self.asked.append((method, arrived))
+        if method == "server/discover":
+            return await anyio.sleep(600)
+        whole = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def again():
+            return next(whole, None) or await receive()
+
+        return await self.app(scope, again, send)
+
+
 def http(era, port):
     import uvicorn
 
-    app = OneEra(server.streamable_http_app(), era)
+    app = server.streamable_http_app()
+    app = Silent(app) if era == "silent" else OneEra(app, era)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
+
+
+def events(port):
+    import uvicorn
+
+    app = server.sse_app()
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
 
 
 if __name__ == "__main__":
     if sys.argv[2] == "stdio":
         asyncio.run(stdio(sys.argv[1]))
+    elif sys.argv[2] == "sse":
+        events(int(sys.argv[3]))
     else:
         http(sys.argv[1], int(sys.argv[3]))

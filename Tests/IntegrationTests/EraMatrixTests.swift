@@ -86,7 +86,7 @@ extension Integration {
                     try RealParts.path("WHARF_BIN"), "mcp", "gateway", "run", "--catalog", catalog.string, "--servers",
                     "era",
                 ]
-                guard transport == "http" else {
+                guard transport != "stdio" else {
                     let built = try await place.run("/bin/sh", ["-ec", Self.image, server])
                     try #require(built.status == 0, "\(built.text)")
                     let entry = "registry: {era: {image: 'wharf/test-era:latest', command: [\(era), stdio]}}\n"
@@ -94,13 +94,14 @@ extension Integration {
                     return try await body(place, gateway)
                 }
                 let port = try await Workplace.freePort()
-                let entry =
-                    "registry: {era: {remote: {url: 'http://127.0.0.1:\(port)/mcp', transport_type: streamable-http}}}\n"
+                let way =
+                    transport == "sse" ? "sse', transport_type: sse" : "mcp', transport_type: streamable-http"
+                let entry = "registry: {era: {remote: {url: 'http://127.0.0.1:\(port)/\(way)}}}\n"
                 try Files.write(ByteBuffer(string: entry), to: catalog)
                 gateway += ["--allow-private-network", "era"]
                 let command = gateway
                 let python = try RealParts.path("WHARF_CLIENTS_PYTHON")
-                _ = try await beside(place, [python, "-W", "ignore", server, era, "http", "\(port)"]) {
+                _ = try await beside(place, [python, "-W", "ignore", server, era, transport, "\(port)"]) {
                     try await eventually("the server is there") {
                         (try? await HTTPClient.shared.execute(
                             HTTPClientRequest(url: "http://127.0.0.1:\(port)/"), timeout: .seconds(5))) != nil
@@ -115,7 +116,7 @@ extension Integration {
         @Test(
             arguments: [
                 ("both", "stdio"), ("legacy", "stdio"), ("modern", "stdio"), ("both", "http"), ("legacy", "http"),
-                ("modern", "http"),
+                ("modern", "http"), ("legacy", "sse"),
             ])
         func everyClientUsesEveryServerByHTTP(_ era: String, _ transport: String) async throws {
             try await withServer(era, transport) { (place, gateway) async throws in
@@ -141,6 +142,26 @@ extension Integration {
                 let isModern = era != "legacy"
                 #expect(server?["era"]?.string == (isModern ? "modern" : "handshake"), "\(told?.text ?? "")")
                 #expect(server?["revision"]?.string == (isModern ? "2026-07-28" : "2025-11-25"))
+            }
+        }
+
+        /// A server that keeps silent about what it does not know is asked to initialize after 50 ms, and in its second
+        /// life nothing else. What the test allows beyond that is the machine's.
+        @Test func aSilentServerDelaysNobodyForLong() async throws {
+            try await withServer("silent", "http") { (place, gateway) async throws in
+                for life in 1...2 {
+                    let outcome = try await place.run(
+                        gateway[0],
+                        ["mcp", "tools", "call", "asked", "--format", "json"] + gateway.dropFirst(4))
+                    let result = try JSON(parsing: outcome.out)
+                    let asked = try #require(result["content"]?.array?.first?["text"]?.string, "\(outcome.text)")
+                    let questions = asked.split(separator: " ").map { $0.split(separator: "=") }
+                    let methods = questions.map { String($0[0]) }
+                    #expect(methods.prefix(2) == ["server/discover", "initialize"], "\(asked)")
+                    #expect(methods.dropFirst(2).allSatisfy { $0 == "initialize" }, "\(asked)")
+                    #expect(methods.count > life, "\(asked)")
+                    #expect((Int(questions[1][1]) ?? .max) < 1000, "\(asked)")
+                }
             }
         }
 

@@ -207,6 +207,8 @@ private final class ServerEraSession: Sendable {
         case .probing: return []
         case .handshake: return [.toServer((try? Envelope.stripped(message: bytes)) ?? bytes)]
         case .modern(var server):
+            // Held twice, its tables would be copied.
+            phase = .new
             let actions = server.receive(message)
             phase = .modern(server)
             return effects(actions)
@@ -228,6 +230,7 @@ private final class ServerEraSession: Sendable {
             phase = .probing(probe, initialize: initialize, discoveries: discoveries)
             return probed(actions, &phase)
         case .modern(var server):
+            phase = .new
             let actions = server.heard(message)
             phase = .modern(server)
             return effects(actions)
