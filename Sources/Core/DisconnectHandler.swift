@@ -7,8 +7,16 @@ package final class DisconnectHandler: ChannelInboundHandler, RemovableChannelHa
     package typealias InboundIn = NIOAny
 
     private let disconnection = Promise<Void>()
+    private var onEnd: () -> Void = {}
 
     package init() {}
+
+    /// Has something done, on the connection's loop, when the other side of a connection has gone away, or at once where
+    /// it has already. For the request under way: whoever comes later takes its place. To be called on the loop.
+    package static func whenDisconnected(_ channel: any Channel, _ body: @escaping () -> Void) {
+        guard let handler = try? channel.pipeline.syncOperations.handler(type: DisconnectHandler.self) else { return }
+        if handler.disconnection.current == nil { handler.onEnd = body } else { body() }
+    }
 
     /// Fulfilled when the other side of a connection with such a handler has gone away.
     ///
@@ -20,12 +28,18 @@ package final class DisconnectHandler: ChannelInboundHandler, RemovableChannelHa
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? ChannelEvent, event == .inputClosed { disconnection.fulfil(.success(())) }
+        if let event = event as? ChannelEvent, event == .inputClosed { end() }
         context.fireUserInboundEventTriggered(event)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        disconnection.fulfil(.success(()))
+        end()
         context.fireChannelInactive()
+    }
+
+    private func end() {
+        disconnection.fulfil(.success(()))
+        onEnd()
+        onEnd = {}
     }
 }

@@ -162,7 +162,7 @@ package struct RawJSON: Sendable, Hashable {
     /// The same value on one line: line breaks may stand between a value's parts, never within them.
     package var onOneLine: RawJSON {
         let isBreak: (UInt8) -> Bool = { $0 == 0x0A || $0 == 0x0D }
-        guard buffer.readableBytesView.contains(where: isBreak) else { return self }
+        guard buffer.withUnsafeReadableBytes({ $0.contains(where: isBreak) }) else { return self }
         return RawJSON(trusted: ByteBuffer(bytes: buffer.readableBytesView.lazy.map { isBreak($0) ? 0x20 : $0 }))
     }
 

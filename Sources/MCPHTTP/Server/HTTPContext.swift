@@ -16,6 +16,12 @@ struct HTTPContext: RequestContext {
     /// Fulfilled when the client has gone away.
     func disconnection() async throws -> Promise<Void> { try await DisconnectHandler.disconnection(of: channel) }
 
+    /// Has something done when the client has gone away during this request; looked after from the delay on, so that
+    /// answers that come at once cost nothing for it. The result is to be cancelled when it is not wanted any more.
+    func ifDisconnected(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
+        after(delay) { [channel] in DisconnectHandler.whenDisconnected(channel, body) }
+    }
+
     /// Has something done later, unless the result is cancelled before.
     func after(_ delay: Duration, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
         channel.eventLoop.scheduleTask(in: .init(delay), body)

@@ -58,8 +58,12 @@ extension Front {
         let exchange = ModernExchange(call, queue: configuration.limits.queue)
         let number = await session.ask(call, envelope, on: exchange)
         do {
-            let disconnection = try await context.disconnection()
-            let first = await first(of: exchange, unless: disconnection)
+            // A client that goes away before the first thing is said has taken its request back.
+            let watch = context.ifDisconnected(after: configuration.limits.quick) { [weak outlet = exchange.outlet] in
+                outlet?.close(discarding: true)
+            }
+            let first = await exchange.outlet.next()
+            watch.cancel()
             guard let first else {
                 session.leave(number)
                 throw RPC.Error.internalError(session.reason.description)
@@ -72,17 +76,6 @@ extension Front {
                 outlet: exchange.outlet, context: context, first: [EventStream.bytes(first)]
             ) { session.leave(number) }.response(holding: use)
         } catch { throw RPC.Error.answering(error) }
-    }
-
-    /// Waits for the first thing to be said; a client that goes away before it has taken its request back.
-    private func first(of exchange: ModernExchange, unless disconnection: Promise<Void>) async -> Outlet.Item? {
-        let outlet = exchange.outlet
-        // Cancelled when this returns.
-        async let _: Void = {
-            guard (try? await disconnection.value) != nil else { return }
-            outlet.close(discarding: true)
-        }()
-        return await outlet.next()
     }
 }
 
