@@ -45,7 +45,7 @@ extension Integration {
             }
         }
 
-        private func answers(_ url: String, _ status: UInt) async -> Bool {
+        func answers(_ url: String, _ status: UInt) async -> Bool {
             (try? await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(5)))?.status.code
                 == status
         }
@@ -53,7 +53,7 @@ extension Integration {
         /// Runs a program beside the body, and ends it afterwards.
         ///
         /// - Parameter wrote: gets all that it wrote.
-        private func beside(
+        func beside(
             _ place: Workplace, _ command: [String], _ extra: [String: String] = [:],
             _ body: @escaping @Sendable () async throws -> Void
         ) async throws -> String {
@@ -75,7 +75,7 @@ extension Integration {
         }
 
         /// A place whose catalog has the server, in a container or at an address.
-        private func withServer(
+        func withServer(
             _ era: String, _ transport: String,
             _ body: @escaping @Sendable (_ place: Workplace, _ gateway: [String]) async throws -> Void
         ) async throws {
