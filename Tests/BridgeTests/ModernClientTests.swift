@@ -305,6 +305,32 @@ import Testing
         #expect(played.client.isIdle)
     }
 
+    @Test func aListenHearsOfItsTasksWhereThereAreAny() throws {
+        let filter = #""notifications":{"taskIds":["t1"]}"#
+        let played = try PlayedClient.open(#"{"tools":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#)
+        #expect(
+            try played.asks(#""id":"L","method":"subscriptions/listen""#, filter, on: 1) == [
+                #"> tasks/subscribe#c2 {"taskId":"t1"}"#
+            ])
+        let stamp = #""_meta":{"io.modelcontextprotocol/subscriptionId":"L"}"#
+        #expect(
+            try played.gateway(#""id":"c2","result":{}"#) == [
+                #"< 1 notifications/subscriptions/acknowledged {"notifications":{"taskIds":["t1"]},\#(stamp)}"#
+            ])
+        #expect(
+            try played.gateway(#""method":"notifications/tasks","params":{"taskId":"t1","status":"working"}"#) == [
+                #"< 1 notifications/tasks {"taskId":"t1","status":"working",\#(stamp)}"#
+            ])
+        #expect(try played.gateway(#""method":"notifications/tasks","params":{"taskId":"t2"}"#) == [])
+        #expect(played.leaves(1) == [#"> tasks/unsubscribe#c3 {"taskId":"t1"}"#])
+        // Nobody has tasks: nothing of them is honoured.
+        let without = try PlayedClient.open()
+        #expect(
+            try without.asks(#""id":"L","method":"subscriptions/listen""#, filter, on: 1) == [
+                #"< 1 notifications/subscriptions/acknowledged {"notifications":{},\#(stamp)}"#
+            ])
+    }
+
     @Test func theEndOfTheGatewayEndsEverything() throws {
         let played = try PlayedClient.open()
         _ = try played.asks(

@@ -211,6 +211,25 @@ import Testing
         #expect(try played.says(acknowledged + #""w4"}}"#) == ["< notifications/tools/list_changed"])
     }
 
+    @Test func tasksAreToldOfByTheSameSubscription() throws {
+        var played = try PlayedServer()
+        #expect(
+            try played.gateway(#""id":3,"method":"tasks/subscribe","params":{"taskId":"t1"}"#) == [
+                #"> subscriptions/listen#w1 {"notifications":{"taskIds":["t1"]}} modern"#
+            ])
+        #expect(
+            try played.says(#""method":"notifications/subscriptions/acknowledged","params":{"notifications":{}}"#)
+                == ["< =3 {}"])
+        #expect(
+            try played.says(
+                #""method":"notifications/tasks","params":{"taskId":"t1","status":"working","_meta":{"io.modelcontextprotocol/subscriptionId":"w1"}}"#
+            ) == [#"< notifications/tasks {"taskId":"t1","status":"working"}"#])
+        #expect(
+            try played.gateway(#""id":4,"method":"tasks/unsubscribe","params":{"taskId":"t1"}"#) == [
+                "x w1", "< =4 {}",
+            ])
+    }
+
     @Test func aServerWithoutSubscriptionsIsLeftInPeace() throws {
         var played = try PlayedServer(#"{"capabilities":{"tools":{"listChanged":true}}}"#)
         _ = try played.gateway(#""method":"notifications/initialized""#)

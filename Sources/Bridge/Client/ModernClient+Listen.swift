@@ -6,24 +6,24 @@ extension ModernClient {
     struct Listen: Sendable {
         let id: RPC.ID
         var lists: Set<String>
-        var uris: Set<String>
+        var subjects: Set<Subject>
         /// Subscriptions the gateway has not answered yet; the client is told when all are.
         var waiting: Set<RPC.ID> = []
         var isAcknowledged = false
     }
 
-    /// Resources the gateway has been asked to tell of, for all of the client's streams together.
+    /// What the gateway has been asked to tell of, for all of the client's streams together.
     struct Subscriptions: Sendable {
-        var uses: [String: Int] = [:]
+        var uses: [Subject: Int] = [:]
         /// Requests under way.
-        var requests: [RPC.ID: (uri: String, exchange: Exchange)] = [:]
+        var requests: [RPC.ID: (subject: Subject, exchange: Exchange)] = [:]
         /// Requests whose answers are of no interest.
         var silent: Set<RPC.ID> = []
         /// Lists that the gateway knows the client to know.
         var known: Set<String> = []
     }
 
-    static let maximumURIs = 256
+    static let maximumSubjects = 256
     private static let lists = ["tools", "prompts", "resources"]
 
     mutating func listen(_ pending: Pending) -> [Action] {
@@ -31,23 +31,29 @@ extension ModernClient {
         guard let filter, filter.isObject else {
             return [.reply(pending.exchange, .failure(.invalidParams("subscriptions/listen without notifications")))]
         }
-        let wanted = ((try? filter["resourceSubscriptions"]?.parsed())?.array ?? []).compactMap(\.string)
-        guard wanted.count <= Self.maximumURIs else {
-            return [.reply(pending.exchange, .failure(.invalidParams("more than \(Self.maximumURIs) resources")))]
+        func names(_ member: String) -> [String] {
+            ((try? filter[member]?.parsed())?.array ?? []).compactMap(\.string)
+        }
+        let (wanted, tasks) = (names("resourceSubscriptions"), names("taskIds"))
+        guard wanted.count + tasks.count <= Self.maximumSubjects else {
+            let error = RPC.Error.invalidParams("more than \(Self.maximumSubjects) resources and tasks")
+            return [.reply(pending.exchange, .failure(error))]
         }
         let lists = Self.lists.filter {
             filter["\($0)ListChanged"]?.isTrue == true && capabilities[$0]?["listChanged"]?.isTrue == true
         }
-        let uris = capabilities["resources"]?["subscribe"]?.isTrue == true ? Set(wanted) : []
-        var listen = Listen(id: pending.request.id, lists: Set(lists), uris: uris)
+        var subjects: Set<Subject> = []
+        if capabilities["resources"]?["subscribe"]?.isTrue == true { subjects.formUnion(wanted.map { .resource($0) }) }
+        if capabilities["extensions"]?[Subject.tasks] != nil { subjects.formUnion(tasks.map { .task($0) }) }
+        var listen = Listen(id: pending.request.id, lists: Set(lists), subjects: subjects)
         var actions: [Action] = []
-        for uri in uris.sorted() {
-            subscriptions.uses[uri, default: 0] += 1
-            guard subscriptions.uses[uri] == 1 else { continue }
+        for subject in subjects.sorted() {
+            subscriptions.uses[subject, default: 0] += 1
+            guard subscriptions.uses[subject] == 1 else { continue }
             let id = makeID()
-            subscriptions.requests[id] = (uri, pending.exchange)
+            subscriptions.requests[id] = (subject, pending.exchange)
             listen.waiting.insert(id)
-            actions.append(.send(.request(Self.request("resources/subscribe", uri, id))))
+            actions.append(.send(.request(subject.request("subscribe", id))))
         }
         listens[pending.exchange] = listen
         return know(lists) + actions + acknowledge(pending.exchange)
@@ -62,16 +68,12 @@ extension ModernClient {
         }
     }
 
-    private static func request(_ method: String, _ uri: String, _ id: RPC.ID) -> RPC.Request {
-        RPC.Request(id: id, method: method, params: RawJSON(["uri": .string(uri)]))
-    }
-
     /// Tells the client what it will hear of, once that is known.
     private mutating func acknowledge(_ exchange: Exchange) -> [Action] {
         guard let listen = listens[exchange], listen.waiting.isEmpty, !listen.isAcknowledged else { return [] }
         listens[exchange]?.isAcknowledged = true
         var honoured = JSON.Object(Self.lists.filter(listen.lists.contains).map { ("\($0)ListChanged", true) })
-        if !listen.uris.isEmpty { honoured["resourceSubscriptions"] = .array(listen.uris.sorted().map { .string($0) }) }
+        for (name, value) in Subject.filter(listen.subjects.sorted()) { honoured[name] = value }
         let params = Self.stamped(RawJSON(["notifications": .object(honoured)]), listen)
         return [.notify(exchange, RPC.Notification(method: "notifications/subscriptions/acknowledged", params: params))]
     }
@@ -88,8 +90,8 @@ extension ModernClient {
         guard let request = subscriptions.requests.removeValue(forKey: id) else { return nil }
         if case .failure = outcome {
             // Nobody will hear of it, whoever asked meanwhile.
-            subscriptions.uses[request.uri] = nil
-            for exchange in listens.keys { listens[exchange]?.uris.remove(request.uri) }
+            subscriptions.uses[request.subject] = nil
+            for exchange in listens.keys { listens[exchange]?.subjects.remove(request.subject) }
         }
         listens[request.exchange]?.waiting.remove(id)
         return acknowledge(request.exchange)
@@ -98,13 +100,13 @@ extension ModernClient {
     mutating func unlisten(_ exchange: Exchange) -> [Action] {
         guard let listen = listens.removeValue(forKey: exchange) else { return [] }
         var actions: [Action] = []
-        for uri in listen.uris.sorted() {
-            guard let uses = subscriptions.uses[uri] else { continue }
-            subscriptions.uses[uri] = uses > 1 ? uses - 1 : nil
+        for subject in listen.subjects.sorted() {
+            guard let uses = subscriptions.uses[subject] else { continue }
+            subscriptions.uses[subject] = uses > 1 ? uses - 1 : nil
             guard uses == 1 else { continue }
             let id = makeID()
             subscriptions.silent.insert(id)
-            actions.append(.send(.request(Self.request("resources/unsubscribe", uri, id))))
+            actions.append(.send(.request(subject.request("unsubscribe", id))))
         }
         return actions
     }
@@ -131,9 +133,9 @@ extension ModernClient {
             "notifications/resources/list_changed":
             let list = notification.method.split(separator: "/")[1]
             return tell(notification) { $0.lists.contains(String(list)) }
-        case "notifications/resources/updated":
-            let uri = notification.params?["uri"]?.string
-            return tell(notification) { listen in uri.map(listen.uris.contains) ?? false }
+        case "notifications/resources/updated", "notifications/tasks":
+            guard let subject = Subject(of: notification) else { return [] }
+            return tell(notification) { $0.subjects.contains(subject) }
         // What only the handshake era knows.
         default: return []
         }

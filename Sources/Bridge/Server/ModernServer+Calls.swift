@@ -19,7 +19,6 @@ extension ModernServer {
     }
 
     private static let maximumRounds = 16
-    private static let tasks = "io.modelcontextprotocol/tasks"
 
     mutating func call(_ request: RPC.Request) -> [Action] {
         let call = Call(request: request, passes: Envelope.isMarked(request.params))
@@ -42,7 +41,7 @@ extension ModernServer {
 
     private func params(of call: Call) -> RawJSON {
         var params = call.request.params ?? RawJSON([:])
-        if !call.passes || call.declaresTasks { params = envelope(call).written(into: params) }
+        if !call.passes || call.declaresTasks { params = envelope(declaringTasks: call.declaresTasks).written(into: params) }
         if !call.responses.isEmpty {
             params = params.replacing("inputResponses", with: RawJSON(object: call.responses))
         }
@@ -50,12 +49,12 @@ extension ModernServer {
         return params
     }
 
-    private func envelope(_ call: Call) -> Envelope {
+    func envelope(declaringTasks: Bool) -> Envelope {
         var capabilities = client.capabilities
-        if call.declaresTasks {
+        if declaringTasks {
             let extensions = capabilities["extensions"] ?? RawJSON([:])
             capabilities = capabilities.replacing(
-                "extensions", with: extensions.replacing(Self.tasks, with: RawJSON([:])))
+                "extensions", with: extensions.replacing(Subject.tasks, with: RawJSON([:])))
         }
         return Envelope(revision: revision, capabilities: capabilities, client: client.info, level: level)
     }
@@ -78,7 +77,7 @@ extension ModernServer {
     private mutating func failed(_ call: Call, _ error: RPC.Error) -> [Action] {
         if call.passes { return [Self.reply(call.request.id, error)] }
         if error.code == RPC.Error.missingCapabilityCode, !call.declaresTasks,
-            error.data?["requiredCapabilities"]?["extensions"]?[Self.tasks] != nil
+            error.data?["requiredCapabilities"]?["extensions"]?[Subject.tasks] != nil
         {
             // The server cannot do without a task: the gateway waits for it instead of the client.
             var call = call
@@ -201,12 +200,8 @@ extension ModernServer {
 // Tasks of servers that insist on them, for clients that do not know them.
 extension ModernServer {
     private func taskRequest(_ method: String, _ task: String, id: RPC.ID = RPC.ID("w0")) -> RPC.Request {
-        let envelope = Envelope(
-            revision: revision,
-            capabilities: client.capabilities.replacing(
-                "extensions", with: RawJSON(["io.modelcontextprotocol/tasks": [:]])), client: client.info)
-        return RPC.Request(
-            id: id, method: method, params: envelope.written(into: RawJSON(["taskId": .string(task)])))
+        let params = envelope(declaringTasks: true).written(into: RawJSON(["taskId": .string(task)]))
+        return RPC.Request(id: id, method: method, params: params)
     }
 
     private mutating func wait(for call: Call, _ task: RawJSON) -> [Action] {

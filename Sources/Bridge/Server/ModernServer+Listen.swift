@@ -7,7 +7,7 @@ extension ModernServer {
         /// The request that is open now.
         var id: RPC.ID?
         var isAcknowledged = false
-        var uris: [String] = []
+        var subjects: [Subject] = []
         /// Requests to be answered when the server has acknowledged.
         var waiting: [RPC.ID] = []
         var failures = 0
@@ -26,37 +26,37 @@ extension ModernServer {
     mutating func listen() -> [Action] {
         let old = listening.id
         let lists = wantedLists
-        guard !lists.isEmpty || !listening.uris.isEmpty else {
+        guard !lists.isEmpty || !listening.subjects.isEmpty else {
             listening.id = nil
             return (old.map { [.cancel($0)] } ?? []) + answerWaiting(nil)
         }
         var filter = JSON.Object(lists.map { ("\($0)ListChanged", true) })
-        if !listening.uris.isEmpty { filter["resourceSubscriptions"] = .array(listening.uris.map { .string($0) }) }
+        for (name, value) in Subject.filter(listening.subjects) { filter[name] = value }
         let id = makeID()
         (listening.id, listening.isAcknowledged) = (id, false)
-        let envelope = Envelope(revision: revision, capabilities: client.capabilities, client: client.info)
-        let params = envelope.written(into: RawJSON(["notifications": .object(filter)]))
+        let params = envelope(declaringTasks: filter["taskIds"] != nil).written(
+            into: RawJSON(["notifications": .object(filter)]))
         let request = RPC.Request(id: id, method: "subscriptions/listen", params: params)
         return [.send(.request(request))] + (old.map { [.cancel($0)] } ?? [])
     }
 
     mutating func subscribe(_ request: RPC.Request) -> [Action] {
-        guard let uri = request.params?["uri"]?.string else {
-            return [Self.reply(request.id, .invalidParams("resources/subscribe without a uri"))]
+        guard let subject = Subject(of: request) else {
+            return [Self.reply(request.id, .invalidParams("\(request.method) without a name"))]
         }
-        guard !listening.uris.contains(uri) else { return [Self.reply(request.id, RawJSON([:]))] }
-        guard listening.uris.count < Self.maximumSubscriptions else {
+        guard !listening.subjects.contains(subject) else { return [Self.reply(request.id, RawJSON([:]))] }
+        guard listening.subjects.count < Self.maximumSubscriptions else {
             return [Self.reply(request.id, .internalError("more than \(Self.maximumSubscriptions) subscriptions"))]
         }
-        listening.uris.append(uri)
+        listening.subjects.append(subject)
         listening.waiting.append(request.id)
         return listen()
     }
 
     mutating func unsubscribe(_ request: RPC.Request) -> [Action] {
-        let uri = request.params?["uri"]?.string
-        let isKnown = listening.uris.contains { $0 == uri }
-        listening.uris.removeAll { $0 == uri }
+        let subject = Subject(of: request)
+        let isKnown = listening.subjects.contains { $0 == subject }
+        listening.subjects.removeAll { $0 == subject }
         return (isKnown ? listen() : []) + [Self.reply(request.id, RawJSON([:]))]
     }
 
@@ -72,11 +72,12 @@ extension ModernServer {
             actions += wantedLists.map { list in
                 .deliver(.notification(RPC.Notification(method: "notifications/\(list)/list_changed")))
             }
-            actions += listening.uris.map { uri in
-                .deliver(
-                    .notification(
-                        RPC.Notification(
-                            method: "notifications/resources/updated", params: RawJSON(["uri": .string(uri)]))))
+            actions += listening.subjects.compactMap { subject in
+                // How a task is now, only its server can tell; its client asks when it wants to know.
+                guard case .resource(let uri) = subject else { return nil }
+                let params = RawJSON(["uri": .string(uri)])
+                return .deliver(
+                    .notification(RPC.Notification(method: "notifications/resources/updated", params: params)))
             }
         }
         return actions

@@ -111,8 +111,8 @@ package struct ModernServer: Sendable {
             }
             self.level = level
             return [Self.reply(request.id, RawJSON([:]))]
-        case "resources/subscribe": return subscribe(request)
-        case "resources/unsubscribe": return unsubscribe(request)
+        case "resources/subscribe", "tasks/subscribe": return subscribe(request)
+        case "resources/unsubscribe", "tasks/unsubscribe": return unsubscribe(request)
         default: return call(request)
         }
     }
@@ -130,7 +130,7 @@ package struct ModernServer: Sendable {
     private mutating func heard(_ notification: RPC.Notification) -> [Action] {
         let params = notification.params
         switch notification.method {
-        case "notifications/progress", "notifications/tasks": return [.deliver(.notification(notification))]
+        case "notifications/progress": return [.deliver(.notification(notification))]
         case "notifications/message":
             let call = isRelated ? CallTag.read(params).flatMap { calls[$0] } : nil
             let tagged = CallTag.write(call?.request.id, into: params)
@@ -140,7 +140,7 @@ package struct ModernServer: Sendable {
             // A server takes nothing back but a subscription.
             return params?["requestId"].flatMap(RPC.ID.init) == listening.id ? lost() : []
         case "notifications/tools/list_changed", "notifications/prompts/list_changed",
-            "notifications/resources/list_changed", "notifications/resources/updated":
+            "notifications/resources/list_changed", "notifications/resources/updated", "notifications/tasks":
             let plain = params.map { Self.withoutSubscription($0) }
             return [.deliver(.notification(RPC.Notification(method: notification.method, params: plain)))]
         default: return []

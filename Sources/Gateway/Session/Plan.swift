@@ -52,7 +52,7 @@ struct Plan: Sendable {
             // The answer speaks of what was asked for, also where that is in no list.
             if route.name != uri { plan?.rewritten[route.name] = uri }
         case "completion/complete": plan = try completion(request, params, surface)
-        case "tasks/get", "tasks/result", "tasks/cancel", "tasks/update":
+        case "tasks/get", "tasks/result", "tasks/cancel", "tasks/update", "tasks/subscribe", "tasks/unsubscribe":
             guard let name = params["taskId"]?.string else {
                 throw .invalidParams("\(request.method) without a taskId")
             }

@@ -142,7 +142,7 @@ extension Upstream: Peer.Handler {
         case "notifications/progress": break
         case "notifications/elicitation/complete":
             for session in gateway.sessions(of: self) { session.completed(notification) }
-        case "notifications/tasks/status":
+        case "notifications/tasks/status", "notifications/tasks":
             for session in gateway.sessions(of: self) { session.taskChanged(notification, at: server) }
         default:
             guard let audience = audience(of: notification.params) else { return }
