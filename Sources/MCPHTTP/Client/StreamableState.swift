@@ -7,6 +7,9 @@ struct StreamableState: Sendable {
     private(set) var session: String?
     /// The revision that was agreed on.
     private(set) var version: ProtocolVersion?
+    /// Why the handshake was refused, as long as nothing else has been answered.
+    private(set) var refusal: Failure?
+    private var hasAnswered = false
     /// Whether the server has forgotten the session.
     private(set) var isLost = false
     /// The streams of answers under way, by their requests, to be left when nobody waits for them any more.
@@ -22,6 +25,11 @@ struct StreamableState: Sendable {
     }
 
     mutating func lose() { isLost = true }
+
+    mutating func refused(_ failure: Failure) { if !hasAnswered { refusal = failure } }
+
+    /// The server knows this transport, whatever it has said to a handshake.
+    mutating func answered() { (hasAnswered, refusal) = (true, nil) }
 
     /// - Returns: fulfilled when the stream is not wanted any more.
     mutating func read(_ id: RPC.ID) -> Promise<Void> {

@@ -110,7 +110,9 @@ extension StreamableTransport: RelatingTransport {
 
     /// Lists of tools say what has to go into headers; tools of which that cannot be done are left out.
     private func noted(_ response: RPC.Response, _ request: RPC.Request) -> RPC.Response {
-        guard request.method == "tools/list", case .success(let page) = response.outcome else { return response }
+        guard case .success(let page) = response.outcome else { return response }
+        if request.method == "server/discover" { state.withLock { $0.answered() } }
+        guard request.method == "tools/list" else { return response }
         let seen = toolHeaders.withLock { $0.note(page).page }
         return RPC.Response(id: response.id, outcome: .success(seen))
     }

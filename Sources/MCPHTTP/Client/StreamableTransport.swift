@@ -28,7 +28,6 @@ package final class StreamableTransport: Transport {
     let toolHeaders = Mutex(ToolHeaders())
     /// Streams to be read beside everything else.
     let jobs = AsyncChannel<@Sendable () async -> Void>()
-    private let refusal = Mutex<Failure?>(nil)
 
     init(_ http: RemoteHTTP) { self.http = http }
 
@@ -36,7 +35,7 @@ package final class StreamableTransport: Transport {
     package var sendsRequestsSideBySide: Bool { true }
 
     /// Why the handshake was refused, where that means that the server does not know this transport.
-    var isUnknownToServer: Failure? { refusal.withLock { $0 } }
+    var isUnknownToServer: Failure? { state.withLock { $0.refusal } }
 
     package func connect<R: Sendable>(
         _ body: (Messages, @escaping SendMessage) async throws -> R
@@ -115,7 +114,7 @@ package final class StreamableTransport: Transport {
             let text = try await Self.text(response)
             let failure = await refused(response, text)
             if request.method == "initialize", [400, 404, 405].contains(response.status.code) {
-                refusal.withLock { $0 = failure }
+                state.withLock { $0.refused(failure) }
             }
             // A refusal may say so in the protocol's own words.
             if state.withLock({ $0.isLost }) { throw NotSent(reason: failure) }

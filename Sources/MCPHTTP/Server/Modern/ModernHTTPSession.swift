@@ -2,6 +2,7 @@ internal import Bridge
 internal import Core
 package import MCP
 package import NIOCore
+internal import NIOPosix
 internal import Synchronization
 
 /// Everything that one client of one principal asks at one place: a session, though its client knows of
@@ -10,6 +11,8 @@ package final class ModernHTTPSession: ServedSession {
     package let principal: Principal
     package let scope: Scope
     let id = RandomText.make(32)
+    /// The event loop of the connection that it was opened on.
+    let executor = LoopExecutor(MultiThreadedEventLoopGroup.singleton.any())
     private let session: ModernClientSession
     private let open: Open
     private let headers = Mutex(Headers())

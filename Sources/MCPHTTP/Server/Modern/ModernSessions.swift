@@ -129,7 +129,7 @@ struct ModernSessionService: Service {
                 }
             }
             for await session in sessions.opened.cancelOnGracefulShutdown() {
-                group.addTask { await run(session) }
+                group.addTask(executorPreference: session.executor) { await run(session) }
             }
             await sessions.drain(limit: limits.drain)
             await sessions.close()
