@@ -5,7 +5,7 @@ internal import Synchronization
 final class EventQueue: Sendable {
     /// The oldest are lost beyond.
     static let maximum = 4096
-    /// How long the listener lets more come together: calls are many, and waking somebody for each costs more than they do.
+    /// How long the listener lets more come together: waking it for each call would cost more than telling of it.
     private static let pause = Duration.milliseconds(5)
 
     private struct State {

@@ -233,7 +233,8 @@ extension Gateway {
         return failures
     }
 
-    /// Has servers tried again that could not be started and whose lists nobody knows; what they have is told when it comes.
+    /// Has servers tried again that could not be started and whose lists nobody knows; what they have is told when it
+    /// comes.
     func retry(_ view: GatewayView, for session: Session) {
         let failed = state.withLock { state in
             state.records.filter { $0.listing == nil && $0.failure != nil && view.shows($0.deployment.server.name) }

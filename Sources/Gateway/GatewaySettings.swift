@@ -14,6 +14,8 @@ package struct GatewaySettings: Sendable {
     package var values = JSON.Object()
     /// Secrets by their own names.
     package var secrets: [String: String] = [:]
+    /// A PEM file of authorities that servers elsewhere are believed by, beside those the system trusts.
+    package var authorities: FilePath?
     package var filter = ToolFilter()
     package var grants = Grants()
     /// A server that nobody has called for so long is stopped until it is wanted again; nil for never.

@@ -4,14 +4,15 @@ import warnings
 
 import anyio
 import mcp_types as types
+from mcp.shared.exceptions import UrlElicitationRequiredError
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.runner import serve_loop
 from mcp.server.stdio import stdio_server
 
 warnings.simplefilter("ignore")
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
-TOOLS = ["echo", "count", "ask", "sample", "roots", "slow", "was_cancelled", "touch", "fail"]
-cancelled = []
+TOOLS = ["echo", "count", "ask", "sample", "roots", "slow", "was_cancelled", "touch", "fail", "visit", "visited", "roots_changes"]
+cancelled, roots_changes = [], []
 
 
 def text(value):
@@ -60,6 +61,15 @@ async def call_tool(ctx, params):
             raise
     if params.name == "was_cancelled":
         return text(str(len(cancelled)))
+    if params.name == "visit":
+        # Refused until a page has been visited.
+        raise UrlElicitationRequiredError(
+            [types.ElicitRequestURLParams(mode="url", message="Visit", url="https://example.com/x", elicitation_id="visit-1")])
+    if params.name == "visited":
+        await session.send_elicit_complete("visit-1")
+        return text("visited")
+    if params.name == "roots_changes":
+        return text(str(len(roots_changes)))
     if params.name == "touch":
         await session.send_resource_updated("memo://one")
         await session.send_tool_list_changed()
@@ -98,12 +108,17 @@ async def empty(ctx, params):
     return types.EmptyResult()
 
 
+async def roots_changed(ctx, params):
+    roots_changes.append(True)
+
+
 async def main():
     server = Server(
         "features", version="1", instructions="Use the tools.", on_list_tools=list_tools, on_call_tool=call_tool,
         on_list_resources=list_resources, on_list_resource_templates=list_templates, on_read_resource=read_resource,
         on_subscribe_resource=empty, on_unsubscribe_resource=empty, on_list_prompts=list_prompts,
-        on_get_prompt=get_prompt, on_completion=complete, on_set_logging_level=empty)
+        on_get_prompt=get_prompt, on_completion=complete, on_set_logging_level=empty,
+        on_roots_list_changed=roots_changed)
     async with stdio_server() as (reading, writing):
         options = server.create_initialization_options(NotificationOptions(tools_changed=True, resources_changed=True))
         # The handshake era alone: what both eras have is in `mcp_era_server.py`.

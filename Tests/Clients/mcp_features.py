@@ -25,7 +25,7 @@ class Person:
     """What the client's user and model say, and what is told to them."""
 
     def __init__(self):
-        self.logs, self.updated, self.changed, self.progress = [], [], [], []
+        self.logs, self.updated, self.changed, self.progress, self.completed = [], [], [], [], []
 
     async def sample(self, context, params):
         content = types.TextContent(type="text", text="sampled")
@@ -44,6 +44,8 @@ class Person:
         kind = type(message).__name__
         if kind == "ResourceUpdatedNotification":
             self.updated.append(str(message.params.uri))
+        if kind == "ElicitCompleteNotification":
+            self.completed.append(message.params.elicitation_id)
         if kind == "ToolListChangedNotification":
             self.changed.append(kind)
 
@@ -102,6 +104,19 @@ async def use(session, person, seen):
             break
         await asyncio.sleep(0.05)
     await session.unsubscribe_resource("memo://one")
+    await session.send_roots_list_changed()
+    seen["roots_changes"] = said(await session.call_tool("roots_changes", {}))
+    seen["visit"] = None
+    if seen["revision"] >= "2025-11-25":
+        try:
+            await session.call_tool("visit", {})
+        except MCPError as error:
+            seen["visit"] = [error.error.code, [one["url"] for one in error.error.data["elicitations"]]]
+        await session.call_tool("visited", {})
+        for _ in range(100):
+            if person.completed:
+                break
+            await asyncio.sleep(0.05)
 
 
 async def run(options):
@@ -115,7 +130,7 @@ async def run(options):
             message_handler=person.message,
         ) as session:
             await use(session, person, seen)
-    seen.update(logs=person.logs, updated=person.updated, progress=person.progress)
+    seen.update(logs=person.logs, updated=person.updated, progress=person.progress, completions=person.completed)
     return seen
 
 

@@ -119,4 +119,5 @@ elif kind == "resumable":
     app = server.streamable_http_app(event_store=Store(), retry_interval=50)
 else:
     app = server.streamable_http_app(json_response=kind == "json")
-uvicorn.run(Guarded(app), host="127.0.0.1", port=port, log_level="warning")
+tls = dict(zip(("ssl_certfile", "ssl_keyfile"), sys.argv[3:5]))
+uvicorn.run(Guarded(app), host="127.0.0.1", port=port, log_level="warning", **tls)

@@ -341,7 +341,8 @@ import Testing
                     _ = try await client.ask("tools/call", #"{"name":"\#(tool)","task":{"ttl":1000}}"#)
                 }
                 #expect(
-                    try await client.ask("tasks/list") == #"{"tasks":[{"taskId":"p1"},{"taskId":"p2"},{"taskId":"p3"}]}"#)
+                    try await client.ask("tasks/list")
+                        == #"{"tasks":[{"taskId":"p1"},{"taskId":"p2"},{"taskId":"p3"}]}"#)
             }
         }
     }

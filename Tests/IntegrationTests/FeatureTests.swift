@@ -35,7 +35,11 @@ extension Integration {
                 let knowsStructure = revision >= "2025-06-18"
                 let expected: JSON = [
                     "revision": .string(revision),
-                    "tools": ["echo", "count", "ask", "sample", "roots", "slow", "was_cancelled", "touch", "fail"],
+                    "tools": [
+                        "echo", "count", "ask", "sample", "roots", "slow", "was_cancelled", "touch", "fail", "visit",
+                        "visited",
+                        "roots_changes",
+                    ],
                     "prompts": ["greet"], "resources": ["memo://one"], "templates": ["memo://{name}"], "text": "héllo",
                     "echo": knowsStructure
                         ? ["text", "resource_link", "audio"]
@@ -44,6 +48,9 @@ extension Integration {
                     "sample": "sampled", "roots": "file:///work", "failed": true, "unknown": ["code": -32602],
                     "read": ["of memo://two"], "prompt": "Hello you",
                     "completed": [["alpha", "alto"], ["alpha", "alto"]], "cancelled": "1", "touch": "touched",
+                    "roots_changes": "1",
+                    "visit": revision == "2025-11-25" ? [-32042, ["https://example.com/x"]] : .null,
+                    "completions": revision == "2025-11-25" ? ["visit-1"] : [],
                     "logs": [["warning", ["loud": true]]], "updated": ["memo://one"],
                     "progress": .array(
                         (1...3).map { .array([.number("\($0).0"), .number("3.0"), .string("step \($0)")]) }),

@@ -124,7 +124,7 @@ extension Integration {
                 return ["--tokens", file.string]
             }
             try await withGateway("http", options: options, says: "> Use a Bearer token of ") {
-                (_, base) async throws in
+                (place, base) async throws in
                 func answer(_ user: String, _ path: String) async throws -> Int {
                     try await status(.POST, base + path, ["authorization": "Bearer token-of-\(user)"], body: "{}")
                 }
@@ -137,21 +137,19 @@ extension Integration {
                 #expect(
                     try await [answer("bob", "/mcp"), answer("bob", "/mcp"), answer("bob", "/mcp")] == [415, 415, 429])
                 #expect(try await answer("alice", "/mcp") == 415)
+                // Whose tokens count is what the file says now; what cannot be used changes nothing.
+                let file = place.folder.appending("tokens.yaml")
+                try Files.write(ByteBuffer(string: "alice: {secrets: misspelt}"), to: file, mode: 0o600)
+                try Files.write(
+                    ByteBuffer(string: "eve: {secret: token-of-eve, servers: [demo-tools]}"), to: file, mode: 0o600)
+                try await eventually("another token counts") { try await answer("eve", "/mcp") == 415 }
+                #expect(try await answer("alice", "/mcp") == 401)
             }
         }
 
         @Test func connectionsMayBeEncrypted() async throws {
             let options: @Sendable (Workplace) async throws -> [String] = { place in
-                let (chain, key) = (place.folder.appending("chain.pem"), place.folder.appending("key.pem"))
-                let made = try await place.run(
-                    "/bin/sh",
-                    [
-                        "-c",
-                        #"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "#
-                            + #"-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout "$2" -out "$1""#,
-                        "sh", chain.string, key.string,
-                    ])
-                #expect(made.status == 0, "\(made.text)")
+                let (chain, key) = try await place.certificate()
                 return ["--tls-certificate", chain.string, "--tls-key", key.string]
             }
             try await withGateway("http", options: options) { (place, base) async throws in
@@ -161,10 +159,14 @@ extension Integration {
                     context = ssl.create_default_context(cafile=sys.argv[1])
                     print(urllib.request.urlopen(sys.argv[2], context=context).status)
                     """
-                try await eventually("the gateway is ready") {
+                func isReady() async throws -> Bool {
                     let words = ["-c", script, place.folder.appending("chain.pem").string, address + "/ready"]
                     return try await place.run(RealParts.path("WHARF_CLIENTS_PYTHON"), words).out == "200\n"
                 }
+                try await eventually("the gateway is ready") { try await isReady() }
+                // Another certificate in the same files is shown without a restart.
+                _ = try await place.certificate()
+                try await eventually("the new certificate is shown") { try await isReady() }
             }
         }
 

@@ -125,6 +125,40 @@ extension Integration {
             }
         }
 
+        /// By TLS, with a certificate that only the user's own authority vouches for; without that one nothing is asked.
+        @Test func aServerBehindTLSIsBelievedByOnesOwnAuthority() async throws {
+            let server = RealParts.repository.appending("Tests/Clients/mcp_remote_server.py").string
+            try await Workplace.with { place in
+                let (chain, key) = try await place.certificate()
+                let port = try await Workplace.freePort()
+                let (catalog, secrets) = (place.folder.appending("catalog.yaml"), place.folder.appending("secrets"))
+                let entry = Self.entry("streaming")(port).replacing("http://127.0.0.1", with: "https://localhost")
+                try Files.write(ByteBuffer(string: "registry:\n  far:\n" + entry), to: catalog)
+                try Files.write(ByteBuffer(string: "far.key=k\n"), to: secrets)
+                let words = [
+                    try RealParts.path("WHARF_CLIENTS_PYTHON"), server, "streaming", "\(port)", chain.string,
+                    key.string,
+                ]
+                _ = try await beside(place, words) {
+                    func tools(_ extra: [String: String]) async throws -> Workplace.Outcome {
+                        try await place.run(
+                            RealParts.path("WHARF_BIN"),
+                            [
+                                "mcp", "gateway", "run", "--catalog", catalog.string, "--servers", "far", "--secrets",
+                                secrets.string, "--allow-private-network", "far", "--dry-run",
+                            ], extra)
+                    }
+                    let trusted = ["WHARF_MCP_CA": chain.string]
+                    try await eventually("the server is there") { try await tools(trusted).status == 0 }
+                    let seen = try await tools(trusted)
+                    #expect(seen.err.contains("far: (8 tools)"), "\(seen.text)")
+                    let refused = try await tools([:])
+                    #expect(refused.status == 1, "\(refused.text)")
+                    #expect(refused.err.contains("a certificate that is not trusted"), "\(refused.text)")
+                }
+            }
+        }
+
         @Test func withoutTheGrantItIsRefused() async throws {
             try await Workplace.with { place in
                 let catalog = place.folder.appending("catalog.yaml")

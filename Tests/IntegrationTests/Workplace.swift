@@ -105,6 +105,21 @@ struct Workplace: Sendable {
         return Outcome(out: result.standardOutput, err: result.standardError, status: status)
     }
 
+    /// A certificate for `localhost` that nobody knows, and its key, made anew each time.
+    func certificate() async throws -> (chain: FilePath, key: FilePath) {
+        let (chain, key) = (folder.appending("chain.pem"), folder.appending("key.pem"))
+        let made = try await run(
+            "/bin/sh",
+            [
+                "-c",
+                #"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "#
+                    + #"-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout "$2" -out "$1""#,
+                "sh", chain.string, key.string,
+            ])
+        try #require(made.status == 0, "\(made.text)")
+        return (chain, key)
+    }
+
     func variables(_ extra: [String: String] = [:]) -> Environment {
         var variables: [Environment.Key: String] = [:]
         for (name, value) in environment.merging(extra, uniquingKeysWith: { $1 }) {

@@ -16,7 +16,9 @@ import Testing
         _ = try session.begin([request(2)], on: read)
         try await session.connect { _, send in
             let note = RPC.Message.notification(
-                .init(method: "notifications/message", params: RawJSON(["data": .string(String(repeating: "x", count: 80))])))
+                .init(
+                    method: "notifications/message",
+                    params: RawJSON(["data": .string(String(repeating: "x", count: 80))])))
             for _ in 0..<10_000 { try await send(note.bytes, .request(RPC.ID(1))) }
             let answer = RPC.Message.response(.init(id: RPC.ID(2), outcome: .success(RawJSON([:])))).bytes
             try await send(answer, .answer(to: RPC.ID(2)))

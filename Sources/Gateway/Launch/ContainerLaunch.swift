@@ -22,7 +22,8 @@ package struct ContainerLaunch: Sendable {
     func isSame(as other: ContainerLaunch) -> Bool {
         let (values, others) = (values, other.values)
         return server == other.server && settings.cpus == other.settings.cpus
-            && settings.memory == other.settings.memory && settings.processes == other.settings.processes
+            && settings.authorities == other.settings.authorities && settings.memory == other.settings.memory
+            && settings.processes == other.settings.processes
             && settings.grants[server.name] == other.settings.grants[server.name] && values.command == others.command
             && values.volumes == others.volumes && values.environment.elementsEqual(others.environment, by: ==)
     }

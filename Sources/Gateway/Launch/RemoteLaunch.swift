@@ -25,7 +25,7 @@ struct RemoteLaunch: Sendable {
         endpoint = try RemoteEndpoint(
             url: filled(remote.url), kind: Self.kind(remote.transport),
             headers: remote.headers.map { ($0.name, filled($0.value)) },
-            allowsPrivate: settings.grants[server.name].privateNetwork)
+            allowsPrivate: settings.grants[server.name].privateNetwork, authorities: settings.authorities)
         self.warnings = warnings
     }
 

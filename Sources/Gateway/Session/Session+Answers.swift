@@ -84,8 +84,8 @@ extension Session {
         return RawJSON(object: [("tasks", RawJSON(array: servers.indices.flatMap { found[$0] ?? [] }))])
     }
 
-    /// The client's tasks at one server, of all its pages; none, where the server fails or takes long: it must not empty or
-    /// delay the others'.
+    /// The client's tasks at one server, of all its pages; none, where the server fails or takes long: it must not
+    /// empty or delay the others'.
     private func tasks(at server: String, _ link: Upstream.Link) async -> [RawJSON] {
         let pages = try? await withDeadline(Self.taskPatience, "did not list its tasks") {
             var (pages, cursor): ([RawJSON], RawJSON?) = ([], nil)

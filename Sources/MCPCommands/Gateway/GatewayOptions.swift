@@ -126,6 +126,7 @@ struct GatewayOptions: ParsableArguments {
                 settings.values[ConfigurationFiles.canonicalName(member.name)] = member.value
             }
         }
+        settings.authorities = paths.setting("WHARF_MCP_CA").map { FilePath($0) }
         settings.secrets = try SecretsFile.load(searchList: secrets)
         let lists = try files(toolsConfig, paths, "tools.yaml").reduce(into: [:]) { lists, file in
             lists.merge(try ConfigurationFiles.tools(file)) { $1 }

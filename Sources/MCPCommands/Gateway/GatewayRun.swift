@@ -88,24 +88,33 @@ struct GatewayRun: AsyncParsableCommand {
         return settings
     }
 
+    /// After so long the parts of the program that only its start needs are let go of.
+    private static let startTime = Duration.seconds(2)
+
     /// Runs `body` while changes of the configuration are applied.
     private func watched(
         _ gateway: Gateway, _ paths: Paths, _ err: Console.Output, _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
-        guard watch, !options.isStatic else { return try await body() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
             group.addTask {
-                await FileWatch.run(options.watchedFiles(paths)) {
-                    do {
-                        let servers = try options.chosenServers(paths) { err.print("  - \($0)".printable) }
-                        await gateway.apply(servers: servers, settings: try runSettings(paths))
-                    } catch {
-                        let reason = Failure.text(of: error)
-                        await err.offer("Warning: the configuration stays as it was: \(reason)".printable)
-                    }
-                }
+                try? await Task.sleep(for: Self.startTime)
+                POSIX.releaseProgramPages()
                 await untilCancelled()
+            }
+            if watch, !options.isStatic {
+                group.addTask {
+                    await FileWatch.run(options.watchedFiles(paths)) {
+                        do {
+                            let servers = try options.chosenServers(paths) { err.print("  - \($0)".printable) }
+                            await gateway.apply(servers: servers, settings: try runSettings(paths))
+                        } catch {
+                            let reason = Failure.text(of: error)
+                            await err.offer("Warning: the configuration stays as it was: \(reason)".printable)
+                        }
+                    }
+                    await untilCancelled()
+                }
             }
             defer { group.cancelAll() }
             try await group.next()

@@ -1,5 +1,8 @@
 internal import Core
+internal import NIOCore
+internal import NIOSSL
 package import OCI
+package import SystemPackage
 
 /// An MCP server somewhere else, and how it is spoken to.
 package struct RemoteEndpoint: Sendable {
@@ -18,10 +21,15 @@ package struct RemoteEndpoint: Sendable {
     package let headers: [(name: String, value: String)]
     /// Whether it may be on this machine or in a private network.
     package let allowsPrivate: Bool
+    /// Whose certificates it is believed by, beside those the system trusts.
+    let authorities: [NIOSSLCertificate]
 
-    /// - Throws: `.invalidArgument` for what is no address, or what cannot stand in a header; the text repeats no values.
+    /// - Parameter authorities: a PEM file.
+    /// - Throws: `.failedPrecondition` for a file without certificates; `.invalidArgument` for what is no address, or
+    ///   what cannot stand in a header; the text repeats no values.
     package init(
-        url: String, kind: Kind, headers: [(name: String, value: String)] = [], allowsPrivate: Bool = false
+        url: String, kind: Kind, headers: [(name: String, value: String)] = [], allowsPrivate: Bool = false,
+        authorities: FilePath? = nil
     ) throws {
         guard let address = WebAddress(url) else {
             throw Failure(
@@ -41,10 +49,22 @@ package struct RemoteEndpoint: Sendable {
                 throw Failure(.invalidArgument, "the header \(name) is the transport's own")
             }
         }
+        self.authorities = try authorities.map(Self.certificates) ?? []
         self.address = address
         self.kind = kind
         self.headers = headers
         self.allowsPrivate = allowsPrivate
+    }
+
+    private static func certificates(_ path: FilePath) throws -> [NIOSSLCertificate] {
+        do {
+            let bytes = try Files.read(path, limit: 4 << 20)
+            return try NIOSSLCertificate.fromPEMBytes(Array(bytes.readableBytesView))
+        } catch {
+            throw Failure(
+                .failedPrecondition, "cannot read certificates of authorities from \(path)", cause: error,
+                advice: "It must be a file of certificates in PEM form.")
+        }
     }
 
     /// What only the transport may say.

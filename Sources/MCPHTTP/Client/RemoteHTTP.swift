@@ -3,6 +3,7 @@ internal import Core
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import NIOSSL
 internal import OCI
 internal import Synchronization
 
@@ -32,6 +33,11 @@ final class RemoteHTTP: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         // Every call that takes long has one, and must not keep the others waiting.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
+        if !endpoint.authorities.isEmpty {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.additionalTrustRoots = [.certificates(endpoint.authorities)]
+            configuration.tlsConfiguration = tls
+        }
         clients = PinnedClients(configuration: configuration)
     }
 

@@ -103,7 +103,8 @@ struct SessionStreams<Sink: Sendable & Equatable>: Sendable {
     /// Where a message goes; nil where it was kept or nobody wants it.
     ///
     /// - Parameter isOpen: whether a sink still takes what can be done without.
-    mutating func place(_ bytes: ByteBuffer, _ relation: Relation, isOpen: (Sink) -> Bool = { _ in true }) -> Delivery? {
+    mutating func place(_ bytes: ByteBuffer, _ relation: Relation, isOpen: (Sink) -> Bool = { _ in true }) -> Delivery?
+    {
         if let sink = sink(for: relation), !isOpen(sink), Self.isNotification(bytes) { return nil }
         return place(bytes, relation)
     }
