@@ -240,6 +240,7 @@ def table(options, rows, many, cold):
             lines.append(f"| {clients} | {name} | {engine:.{digits}f} | {daemon:.{digits}f} | {daemon / engine:.2f} |")
         lines.append(f"| {clients} | the daemon's own CPU, µs a token | | {middle(clients, 'daemon', 'cpu_us_per_token'):.1f} | |")
     lines.append(f"| {options.many} | answers, of {options.many} asked at once | | {many['answers']} | |")
+    lines.append(f"| {options.many} | longest pause in a stream, ms | | {many['gap_max_ms']:.1f} | |")
     lines.append(f"| {options.many} | the daemon's own CPU, µs a token | | {many['cpu_us_per_token']:.1f} | |")
     through, ready, first = (statistics.median(row[place] for row in cold) * 1e3 for place in range(3))
     lines.append(f"| | cold model to first token, ms | {ready:.0f} + {first:.0f} | {through:.0f} | {through - ready - first:+.0f} ms |")

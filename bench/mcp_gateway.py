@@ -3,8 +3,8 @@
 
 usage: mcp_gateway.py --wharf PROGRAM --home FOLDER [--rounds 3] [--seconds 3] [--clients 1,8,32]
 Five ways to one container of the server `demo-tools`: attached through the Docker engine's API by this program, the
-gateway on stdio, the gateway over HTTP, and both again as a client of 2026-07-28, which has no session. The container by hand is made from the engine's own description of a container
-of the gateway's. Each round starts every way anew, times it from its start to the first answered call, then loads it;
+gateway on stdio, the gateway over HTTP, and both again as a client of 2026-07-28, which has no session. The container by
+hand is made from the engine's own description of a container of the gateway's. Each round starts every way anew, times it from its start to the first answered call, then loads it;
 rounds alternate (hand, stdio, HTTP, hand, ...) and medians are shown. A client is one call in flight; all clients of a
 way share one session, and so one container. Linux only: it reads /proc. Standard library only.
 """

@@ -40,7 +40,8 @@ package struct EraTransport: Transport {
     ) async throws -> R {
         try await base.connect { messages, send in
             let session = ServerEraSession(
-                known: base.isOfHandshakeEra ? .handshake : known, isRelated: base is any RelatingTransport, send: send, log: log, onVerdict: onVerdict)
+                known: base.isOfHandshakeEra ? .handshake : known, isRelated: base is any RelatingTransport, send: send,
+                log: log, onVerdict: onVerdict)
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {

@@ -41,7 +41,9 @@ extension ModernServer {
 
     private func params(of call: Call) -> RawJSON {
         var params = call.request.params ?? RawJSON([:])
-        if !call.passes || call.declaresTasks { params = envelope(declaringTasks: call.declaresTasks).written(into: params) }
+        if !call.passes || call.declaresTasks {
+            params = envelope(declaringTasks: call.declaresTasks).written(into: params)
+        }
         if !call.responses.isEmpty {
             params = params.replacing("inputResponses", with: RawJSON(object: call.responses))
         }
