@@ -126,12 +126,14 @@ let package = Package(
         library(
             "MCPHTTP",
             [
-                "Bridge", "Core", "MCP", "OCI", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird, hummingbirdTLS,
+                "Bridge", "Core", "MCP", "OCI", asyncAlgorithms, asyncHTTPClient, crypto, httpTypes, hummingbird,
+                hummingbirdTLS,
                 logging, nioCore, nioHTTP1, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, system,
             ]),
         library("Toolkit", ["Core", nioCore, system, yams], resources: [.embedInCode("Resources/catalog.yaml")]),
         library(
-            "Gateway", ["Bridge", "Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", crypto, nioCore, nioPosix, system]),
+            "Gateway",
+            ["Bridge", "Core", "DockerEngine", "MCP", "MCPHTTP", "Toolkit", crypto, nioCore, nioPosix, system]),
 
         // What a person types.
         library(
@@ -194,7 +196,8 @@ let package = Package(
         tests(
             "MCPHTTPTests",
             [
-                "Bridge", "MCPHTTP", "MCP", "OCI", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                "Bridge", "MCPHTTP", "MCP", "OCI", "Core", asyncAlgorithms, asyncHTTPClient, logging, nioCore, nioHTTP1,
+                nioPosix,
                 nioSSL, subprocess, system,
             ]),
         tests("ToolkitTests", ["Toolkit", "Core", nioCore, system]),

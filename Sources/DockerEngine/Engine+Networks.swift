@@ -7,7 +7,8 @@ extension Engine {
     package func bridgeGateway() async throws -> String? {
         let network: JSON
         do { network = try await json(.GET, "/networks/bridge") } catch let failure as Failure
-        where failure.code == .notFound { return nil }
+            where failure.code == .notFound
+        { return nil }
         return network["IPAM"]?["Config"]?.array?.compactMap { $0["Gateway"]?.string }.first { IPAddress($0) != nil }
     }
 }

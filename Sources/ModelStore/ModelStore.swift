@@ -84,7 +84,9 @@ package final class ModelStore: Sendable {
     /// - Throws: `.notFound`; `.invalidArgument` for what is no name; `.corrupted` when its files are damaged.
     package func model(named name: String, partial: Bool = true) throws -> Model {
         let stamp = currentStamp
-        if let known = cache.withLock({ $0.stamp == stamp && stamp != nil ? $0.names[name] : nil }), partial { return known }
+        if let known = cache.withLock({ $0.stamp == stamp && stamp != nil ? $0.names[name] : nil }), partial {
+            return known
+        }
         let model = try find(name, partial: partial)
         cache.withLock { cache in
             guard cache.stamp == stamp, partial else { return }
