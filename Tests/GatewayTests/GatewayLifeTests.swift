@@ -208,6 +208,20 @@ import Toolkit
             })
     }
 
+    @Test func aServerWhoseListsAreWaitedForIsNotIdle() async throws {
+        let server = echo()
+        server.answer("tools/list") { _, _ in
+            try await Task.sleep(for: .milliseconds(300))
+            return raw(#"{"tools":[{"name":"t","inputSchema":{"type":"object"}}]}"#)
+        }
+        let connector = ScriptedConnector(server)
+        try await withGateway([("a", connector)], settings: { $0.idleTimeout = .milliseconds(40) }) { gateway in
+            try await gateway.withClient { client async throws in
+                #expect(try await client.ask("tools/call", #"{"name":"t"}"#) == #"{"content":[]}"#)
+            }
+        }
+    }
+
     @Test(arguments: [(Sharing.call, 4), (.session, 2)]) func eachHasOneOfItsOwn(_ sharing: Sharing, _ starts: Int)
         async throws
     {

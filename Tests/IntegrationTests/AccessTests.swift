@@ -26,7 +26,8 @@ extension Integration {
                     "answers": ["openai": "Snow is white.", "anthropic": "Snow is white.", "ollama": "Snow is white."],
                     "otherModel": [
                         "openai": ["PermissionDeniedError", 403, false, openAI],
-                        "anthropic": ["PermissionDeniedError", 403, false, anthropic], "ollama": ["ResponseError", 403],
+                        "anthropic": ["PermissionDeniedError", 403, false, anthropic],
+                        "ollama": ["ResponseError", 403],
                     ],
                     "managed": [403, 403],
                     "tooOften": [
@@ -43,7 +44,8 @@ extension Integration {
                     "removed": ["AuthenticationError", 401, false, openAI], "exit": 0,
                 ]
                 for (name, value) in expected.object?.members ?? [] {
-                    #expect(seen[name] == value, "\(name): \(seen[name]?.text ?? "nothing"); \(outcome.err.suffix(600))")
+                    #expect(
+                        seen[name] == value, "\(name): \(seen[name]?.text ?? "nothing"); \(outcome.err.suffix(600))")
                 }
             }
         }

@@ -22,11 +22,15 @@ extension Upstream {
             }
             let link = Link(peer: peer, client: client)
             self.prepare(link)
+            let isKnown = self.gateway.hasListing(self.deployment)
             self.state.withLock { state in
                 state.link = link
                 state.wasReady = true
                 state.report.agreed(on: client.server.version)
-                return state.life.becameReady(now: .now)
+                let session = state.life.becameReady(now: .now)
+                // Whoever waits for its lists uses it.
+                if !isKnown { _ = state.life.want(now: .now) }
+                return session
             }.fulfil(.success(link))
             defer {
                 self.state.withLock { state in
@@ -36,7 +40,7 @@ extension Upstream {
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    try await self.list(link, changes.stream, since: start)
+                    try await self.list(link, isKnown: isKnown, changes.stream, since: start)
                     await untilCancelled()
                 }
                 group.addTask { try await ending.value }
@@ -68,16 +72,9 @@ extension Upstream {
 
     /// Asks for the lists, and again for each that the server says has changed.
     private func list(
-        _ link: Link, _ changes: AsyncStream<ListKind>, since start: ContinuousClock.Instant
+        _ link: Link, isKnown: Bool, _ changes: AsyncStream<ListKind>, since start: ContinuousClock.Instant
     ) async throws {
-        if gateway.hasListing(deployment) {
-            // They are known from before; whoever had the server started comes first.
-            try await Task.sleep(for: .milliseconds(200))
-        }
-        let limit = deployment.launch.settings.startLimit
-        var listing = try await withDeadline(limit, "did not list what it has within \(limit)") {
-            try await ServerListing.fetch(from: link.client)
-        }
+        var listing = try await firstListing(link, isKnown: isKnown)
         gateway.listed(listing, by: self, isFirst: true)
         settled.fulfil(.success(()))
         gateway.tell(.ready(server: server, tools: listing[.tools].count, took: ContinuousClock.now - start))
@@ -87,6 +84,16 @@ extension Upstream {
                 continue
             }
             gateway.listed(listing, by: self, isFirst: false)
+        }
+    }
+
+    private func firstListing(_ link: Link, isKnown: Bool) async throws -> ServerListing {
+        defer { if !isKnown { state.withLock { $0.life.done(now: .now) } } }
+        // Where they are known from before, whoever had the server started comes first.
+        if isKnown { try await Task.sleep(for: .milliseconds(200)) }
+        let limit = deployment.launch.settings.startLimit
+        return try await withDeadline(limit, "did not list what it has within \(limit)") {
+            try await ServerListing.fetch(from: link.client)
         }
     }
 }

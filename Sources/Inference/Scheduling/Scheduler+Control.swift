@@ -48,7 +48,8 @@ extension RunnerStatus {
         self.init(
             backend: load.key.backend, modelID: load.key.modelID, modelName: load.modelName, mode: load.mode,
             lastUsed: lastUsed, inUse: inUse, loading: loading, keepAlive: occupant.keepAlive,
-            contextSize: occupant.context, memory: occupant.memory, bytes: occupant.bytes, configuration: load.configuration,
+            contextSize: occupant.context, memory: occupant.memory, bytes: occupant.bytes,
+            configuration: load.configuration,
             draftModelID: load.key.draftModelID)
     }
 }

@@ -17,7 +17,12 @@ struct LoopChannel: ServerChildChannel {
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
-        base.setup(channel: channel, logger: logger)
+        base.setup(channel: channel, logger: logger).map { value in
+            // A server that ends drops connections it has accepted and nobody handles yet; NIO traps where that comes
+            // before they are closed.
+            channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
+            return value
+        }
     }
 
     func handle(value: HTTP1Channel.Value, logger: Logger) async {
