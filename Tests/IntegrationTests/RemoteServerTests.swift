@@ -12,31 +12,6 @@ extension Integration {
         private static let token = "a-token-of-the-tests"
         private static let revisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 
-        /// Runs a program beside the body, and ends it afterwards.
-        ///
-        /// - Returns: all that it wrote.
-        private func beside(
-            _ place: Workplace, _ command: [String], _ extra: [String: String] = [:],
-            _ body: @escaping @Sendable () async throws -> Void
-        ) async throws -> String {
-            let arguments = ["-c", #"exec "$@" 2>&1"#, "sh"] + command
-            let result = try await Subprocess.run(
-                .path("/bin/sh"), arguments: Arguments(arguments), environment: place.variables(extra),
-                input: .inputWriter, output: .sequence, error: .discarded
-            ) { execution in
-                let outcome: Result<Void, any Error>
-                do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
-                POSIX.send(signal: 15, to: execution.processIdentifier.value)
-                var text = ""
-                for try await chunk in execution.standardOutput {
-                    text += String(buffer: chunk.withUnsafeBytes { ByteBuffer(bytes: $0) })
-                }
-                try outcome.get()
-                return text
-            }
-            return result.closureResult
-        }
-
         private func answers(_ url: String, _ status: UInt) async -> Bool {
             (try? await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(5)))?.status.code
                 == status

@@ -17,7 +17,7 @@ package enum KeepAlive: Sendable, Hashable {
         if isNegative || rest.first == "+" { rest = rest.dropFirst() }
         guard
             let seconds = Double(rest).map({ rest.allSatisfy { $0.isNumber || $0 == "." } ? $0 : nil })
-                ?? Self.seconds(rest), seconds.isFinite
+                ?? GoDuration.seconds(rest), seconds.isFinite
         else { return nil }
         self = isNegative && seconds > 0 ? .forever : Self.after(seconds)
     }
@@ -35,25 +35,6 @@ package enum KeepAlive: Sendable, Hashable {
 
     private static func after(_ seconds: Double) -> KeepAlive {
         .after(.milliseconds(Int64(min(seconds, Double(maximum)) * 1000)))
-    }
-
-    private static let units: [Substring: Double] = [
-        "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9,
-    ]
-
-    private static func seconds(_ text: Substring) -> Double? {
-        var total = 0.0
-        var rest = text
-        if rest.isEmpty { return nil }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isNumber || $0 == "." }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            guard let value = Double(digits), let factor = units[unit] else { return nil }
-            total += value * factor
-        }
-        return total
     }
 
     /// As Go writes it: `5m0s`; `-1` for forever.

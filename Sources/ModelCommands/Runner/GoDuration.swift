@@ -1,26 +1,12 @@
 internal import ArgumentParser
+internal import Core
 
-/// Lengths of time as Go programs write and show them.
-enum GoDuration {
+extension GoDuration {
     /// Whole seconds of `1h2m3.5s`; nil for what is none; -1 for `-1`.
-    static func seconds(_ text: String) -> Int64? {
+    static func wholeSeconds(_ text: String) -> Int64? {
         if let plain = Int64(text) { return plain < 0 ? -1 : plain == 0 ? 0 : nil }
-        var total = 0.0
-        var rest = text[...]
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isNumber || $0 == "." }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            guard let value = Double(digits), let factor = units[unit] else { return nil }
-            total += value * factor
-        }
-        return total < 1e15 ? Int64(total) : nil
+        return seconds(text[...]).flatMap { $0 < 1e15 ? Int64($0) : nil }
     }
-
-    private static let units: [Substring: Double] = [
-        "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9,
-    ]
 
     /// `4 minutes`, as docker shows how long.
     static func text(_ seconds: Int64) -> String {
@@ -44,7 +30,7 @@ struct Seconds: ExpressibleByArgument {
     init(_ count: Int64) { self.count = count }
 
     init?(argument: String) {
-        guard !argument.isEmpty, let count = Int64(argument) ?? GoDuration.seconds(argument),
+        guard !argument.isEmpty, let count = Int64(argument) ?? GoDuration.wholeSeconds(argument),
             (0...1_000_000_000).contains(count)
         else {
             return nil

@@ -38,7 +38,7 @@ struct Processes: AsyncParsableCommand {
     private static func until(_ runner: JSON, now: Timestamp) -> String {
         if runner["loading"]?.bool == true { return "Loading..." }
         // A runner of an unknown kind says neither; then it is not going to end by itself.
-        guard let keepAlive = (runner["keep_alive"]?.string).flatMap(GoDuration.seconds), keepAlive >= 0 else {
+        guard let keepAlive = (runner["keep_alive"]?.string).flatMap(GoDuration.wholeSeconds), keepAlive >= 0 else {
             return "Forever"
         }
         // While it answers its time has not begun to run.

@@ -15,9 +15,7 @@ struct LoopChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         base.setup(channel: channel, logger: logger).map { value in
-            // A server that ends drops connections it has accepted and nobody handles yet; NIO traps where that comes
-            // before they are closed.
-            channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
+            channel.keepUntilClosed(value)
             return value
         }
     }

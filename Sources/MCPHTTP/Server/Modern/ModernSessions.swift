@@ -28,7 +28,6 @@ final class ModernSessions: Sendable {
     }
 
     private let state: Mutex<State>
-    private let draining = Mutex(false)
     private let parking = Parking()
     private let logger: Logger
     /// New sessions on their way to the service.
@@ -80,7 +79,6 @@ final class ModernSessions: Sendable {
 
     /// Waits for what is under way, but not for long.
     fileprivate func drain(limit: Duration) async {
-        draining.withLock { $0 = true }
         let end = ContinuousClock.now + limit
         while all.contains(where: { $0.unanswered > 0 }), ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
