@@ -29,8 +29,9 @@ private struct Hanging: Peer.Handler {
     func receive(_ notification: RPC.Notification, from peer: Peer) async {}
 }
 
-/// Ends, limits, and clients that mean no good.
-@Suite(.timeLimit(.minutes(2))) struct EnduranceTests {
+/// Ends, limits, and clients that mean no good. One after the other: a debug build is busy with a large answer for so long
+/// that sessions beside it count as those nobody has used for the longest time.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct EnduranceTests {
     @Test func whatIsUnderWayIsFinishedWhenTheServerEnds() async throws {
         let server = SlowServer()
         try await Bench.run(serve: { try await Peer.serve(over: $0, handler: server) }) { (bench) async throws in
